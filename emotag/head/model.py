@@ -1,13 +1,13 @@
 """One head model for every source: FLAME, ICT-FaceKit, the open head."""
 
+import json
+import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from emotag.errors import InputError
@@ -109,44 +109,47 @@ class HeadModel:
         return skin(self, shape, expression, jaw_pose, neck_pose, eyes_pose, rotation, translation)
 
     def save(self, path: Path | str) -> None:
-        """Write one safetensors file, atomically."""
-        tensors = {name: getattr(self, name) for name in _TENSORS}
+        """Write one .npz of plain arrays, atomically."""
+        arrays = {name: getattr(self, name).cpu().numpy() for name in _TENSORS}
         for name in ("landmarks68", "landmarks468"):
             embedding: LandmarkEmbedding = getattr(self, name)
-            tensors[f"{name}.triangles"] = embedding.triangles
-            tensors[f"{name}.weights"] = embedding.weights
-        tensors |= {f"regions.{name}": ids for name, ids in self.regions.items()}
+            arrays[f"{name}.triangles"] = embedding.triangles.cpu().numpy()
+            arrays[f"{name}.weights"] = embedding.weights.cpu().numpy()
+        arrays |= {f"regions.{name}": ids.cpu().numpy() for name, ids in self.regions.items()}
         if self.uvs is not None:
-            tensors["uvs"] = self.uvs
-        note = {"format": "emotag-head-1", "name": self.name, "expression_names": "\n".join(self.expression_names)}
+            arrays["uvs"] = self.uvs.cpu().numpy()
+        note = {"format": _FORMAT, "name": self.name, "expression_names": list(self.expression_names)}
         with atomic(path) as partial:
-            save_file({key: value.contiguous() for key, value in tensors.items()}, partial, metadata=note)
+            np.savez(partial, note=np.array(json.dumps(note)), **arrays)
 
     @staticmethod
     def load(path: Path | str) -> "HeadModel":
         """Read what `save` wrote. Raises InputError when the file is missing or is something else."""
+        remedy = "delete it and run `dvc repro head`"
         try:
-            with safe_open(path, framework="pt") as file:
-                note = file.metadata() or {}
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {key: file[key] for key in file.files}
+            note = json.loads(str(arrays.pop("note")))
         except FileNotFoundError:
-            raise InputError(f"{path}: no head model; run the stage `head` (`dvc repro head`)") from None
-        except SafetensorError as error:
-            raise InputError(f"{path}: not a head model ({error}); delete it and run `dvc repro head`") from None
-        if note.get("format") != "emotag-head-1":
-            raise InputError(f"{path}: not a head model of this version; delete it and run `dvc repro head`")
+            raise InputError(f"{path}: no head model; run `dvc repro head`") from None
+        except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path}: not a head model ({error}); {remedy}") from None
+        if note.get("format") != _FORMAT:
+            raise InputError(f"{path}: a head model of another version; {remedy}")
+        tensors = {key: torch.from_numpy(value) for key, value in arrays.items()}
         regions = {key.removeprefix("regions."): value for key, value in tensors.items() if key.startswith("regions.")}
-        names = note["expression_names"]
         return HeadModel(
             name=note["name"],
             landmarks68=LandmarkEmbedding(tensors["landmarks68.triangles"], tensors["landmarks68.weights"]),
             landmarks468=LandmarkEmbedding(tensors["landmarks468.triangles"], tensors["landmarks468.weights"]),
             regions=regions,
-            expression_names=tuple(names.split("\n")) if names else (),
+            expression_names=tuple(note["expression_names"]),
             uvs=tensors.get("uvs"),
             **{name: tensors[name] for name in _TENSORS},
         )
 
+
+_FORMAT = "emotag-head-1"
 
 _TENSORS = (
     "template",

@@ -1,0 +1,39 @@
+"""Where every artifact stands, so that no stage spells a path."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder that holds params.yaml. `file("crop", clip, "mp4")` is data/crop/<clip>.mp4."""
+
+    root: Path = Path()
+
+    def file(self, stage: str, name: str, suffix: str) -> Path:
+        """Artifact of a per-clip (or per-identity) stage under data/."""
+        return self.root / "data" / stage / f"{name}.{suffix}"
+
+    @property
+    def open_models(self) -> Path:
+        """Folder of the open perception networks."""
+        return self.root / "models" / "open"
+
+    @property
+    def head(self) -> Path:
+        """The head model."""
+        return self.root / "models" / "head" / "head.npz"
+
+    @property
+    def motion(self) -> Path:
+        """Folder of the pretrained motion network."""
+        return self.root / "models" / "motion"
+
+    def avatar(self, identity: str) -> Path:
+        """Folder of an identity's avatar."""
+        return self.root / "models" / "avatars" / identity
+
+    @property
+    def reports(self) -> Path:
+        """Folder of metrics, videos and the HTML report."""
+        return self.root / "reports"
