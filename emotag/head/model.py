@@ -2,14 +2,14 @@
 
 import json
 import zipfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from emotag.device import move
 from emotag.errors import InputError
 from emotag.files import atomic, sha256
 
@@ -75,16 +75,7 @@ class HeadModel:
     def to(self, device: torch.device | str) -> "HeadModel":
         """Give the model with every tensor on `device`."""
 
-        def move(value: Any) -> Any:
-            if isinstance(value, Tensor):
-                return value.to(device)
-            if isinstance(value, LandmarkEmbedding):
-                return LandmarkEmbedding(value.triangles.to(device), value.weights.to(device))
-            if isinstance(value, dict):
-                return {key: item.to(device) for key, item in value.items()}
-            return value
-
-        return replace(self, **{name: move(getattr(self, name)) for name in self.__dataclass_fields__})
+        return move(self, device)
 
     def shaped(
         self,

@@ -1,0 +1,57 @@
+"""Which triangles belong to the mouth: teeth, tongue, inner lips as one connected patch (EmoTaG §3.2.3)."""
+
+import numpy as np
+import torch
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components, dijkstra
+from torch import Tensor
+
+from emotag.head.model import HeadModel
+
+INNER_MOUTH_68 = tuple(range(60, 68))
+"""iBUG-68: the inner lip contour."""
+
+GROWTH_STEP = 0.001  # metres of surface distance that a round of growing adds
+GROWTH_BOUND = 0.012  # metres: growing stops here even when the patch is not connected
+
+
+def mouth_triangles(head: HeadModel) -> Tensor:
+    """Give a mask (F,) of the triangles in the mouth region.
+
+    The inner-lip landmarks are lifted to the surface by their barycentric weights, snapped to the nearest vertex, and
+    grown along the surface until they are one connected patch, never further than GROWTH_BOUND; the mouth interior
+    (socket, gums, tongue, teeth) joins whole. A triangle belongs when all its corners do.
+    """
+    template = head.template.detach().cpu()
+    faces = head.faces.cpu()
+    landmarks = head.landmarks68.points(template, head.faces).cpu()[list(INNER_MOUTH_68)]
+    seeds = torch.cdist(landmarks, template).argmin(dim=1).unique().numpy()
+
+    graph = _edge_graph(template.numpy(), faces.numpy())
+    distance = dijkstra(graph, indices=seeds, min_only=True, limit=GROWTH_BOUND)
+    reach = GROWTH_STEP
+    while reach < GROWTH_BOUND and not _connected(graph, distance <= reach, seeds):
+        reach += GROWTH_STEP
+
+    inside = torch.from_numpy(distance <= reach)
+    interior = head.regions.get("mouth_interior")
+    if interior is not None and len(interior):
+        inside[interior.cpu()] = True
+    return inside[faces].all(dim=1).to(head.faces.device)
+
+
+def _edge_graph(template: np.ndarray, faces: np.ndarray) -> coo_matrix:
+    edges = np.concatenate((faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]))
+    edges = np.unique(np.sort(edges, axis=1), axis=0)
+    # A zero weight would read as "no edge"; coincident vertices (seams) are neighbours all the same.
+    lengths = np.maximum(np.linalg.norm(template[edges[:, 0]] - template[edges[:, 1]], axis=1), 1e-9)
+    count = len(template)
+    one_way = coo_matrix((lengths, (edges[:, 0], edges[:, 1])), shape=(count, count))
+    return (one_way + one_way.T).tocsr()
+
+
+def _connected(graph: coo_matrix, inside: np.ndarray, seeds: np.ndarray) -> bool:
+    members = np.flatnonzero(inside)
+    _, labels = connected_components(graph[members][:, members], directed=False)
+    label_of = dict(zip(members.tolist(), labels.tolist(), strict=True))
+    return len({label_of[seed] for seed in seeds.tolist()}) == 1
