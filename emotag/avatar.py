@@ -1,0 +1,85 @@
+"""A person's head as splats: from a motion and a pose to pixels."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from emotag.camera import Camera
+from emotag.head.model import HeadModel
+from emotag.splats.rasterize import Render, rasterize, splat_normals
+from emotag.splats.splats import MouthOffsets, Splats
+from emotag.training.clip import HeadPose, Window
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is constant about a person."""
+
+    name: str
+    shape: Tensor  # (S,) β
+    focal_length: float  # normalised, of the clip the avatar was made from
+    neutral_expression: Tensor  # (E,) Ψ at rest
+    neutral_jaw: Tensor  # (3,) radians
+    identity: Tensor  # (Di,) unit embedding
+
+
+@dataclass(frozen=True)
+class FaceMotion:
+    """What the face does: the mesh's part and, when predicted, the mouth splats' own."""
+
+    expression: Tensor  # (B, E) Ψ
+    jaw: Tensor  # (B, 3) radians
+    mouth: MouthOffsets | None = None
+
+
+def frozen_motion(person: Person, frames: int) -> FaceMotion:
+    """Give the face at rest for a number of frames: the baseline that every result is measured against."""
+    return FaceMotion(person.neutral_expression.expand(frames, -1), person.neutral_jaw.expand(frames, -1))
+
+
+def pose_head(head: HeadModel, person: Person, motion: FaceMotion, pose: HeadPose) -> Tensor:
+    """Give the posed mesh (B, V, 3), metres, world."""
+    return head.vertices(
+        person.shape, motion.expression, motion.jaw, pose.neck_pose, pose.eyes_pose, pose.rotation, pose.translation
+    )
+
+
+def neutral_head(head: HeadModel, person: Person) -> Tensor:
+    """Give the person's resting mesh (V, 3) in the head's own frame."""
+    rest = frozen_motion(person, 1)
+    zero = torch.zeros(1, 3, device=person.shape.device)
+    return pose_head(head, person, rest, HeadPose(zero, zero, zero, zero.repeat(1, 2)))[0]
+
+
+def render_head(
+    head: HeadModel,
+    splats: Splats,
+    vertices: Tensor,  # (B, V, 3) metres
+    motion: FaceMotion,
+    pose: HeadPose,
+    camera: Camera,
+    window: Window,
+    *,
+    with_geometry: bool = False,
+) -> Render:
+    """Render the window of the frame; with geometry also expected depth and, as features, world normals.
+
+    Colours are premultiplied; `Render.over` adds a background.
+    """
+    means, quaternions, scales = splats.pose(vertices, head.faces, pose.rotation, motion.mouth)
+    view = camera.view_matrix(means.device)
+    normals = splat_normals(quaternions, scales, means, view) if with_geometry else None
+    return rasterize(
+        means,
+        quaternions,
+        scales,
+        splats.opacities,
+        splats.sh,
+        view,
+        window.intrinsics(camera, means.device),
+        window.width,
+        window.height,
+        with_depth=with_geometry,
+        features=normals,
+    )

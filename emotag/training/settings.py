@@ -1,0 +1,93 @@
+"""Settings of pretraining and adaptation. Schedules count rendered frames, whatever the batch."""
+
+from emotag.settings import Settings
+
+
+class LearningRates(Settings):
+    """AdamW learning rates; each decays along a cosine to `final` times its start."""
+
+    motion: float = 1e-3
+    """Motion network (5e-3 pretraining, 5e-4 adaptation in the paper)."""
+
+    means: float = 5e-3
+    """Splat positions, in units of their triangle."""
+
+    quaternions: float = 1e-3
+    """Splat rotations."""
+
+    log_scales: float = 1e-2
+    """Splat sizes."""
+
+    opacity_logits: float = 5e-2
+    """Splat opacities."""
+
+    sh: float = 5e-3
+    """Splat colours."""
+
+    final: float = 0.1
+    """Share of every rate that is left at the end."""
+
+
+class LossWeights(Settings):
+    """Weights of the objective's terms."""
+
+    dssim: float = 0.2
+    """λ_dssim of the render loss (Eq. 11)."""
+
+    kl: float = 1.0
+    """Weight of L_KL (Eq. 10, 12)."""
+
+    score: float = 1.0
+    """Weight of L_score (Eq. 10, 13)."""
+
+    depth: float = 1e-2
+    """λ_D of the geometry loss (Eq. 14); used where a clip has geometry."""
+
+    normal: float = 1e-3
+    """λ_N of the geometry loss (Eq. 14)."""
+
+    track: float = 0.0
+    """Direct supervision of δ_face by the tracked expression and jaw (0 in the paper)."""
+
+    position: float = 1e-2
+    """Keeps splats near their triangle (GaussianAvatars' regulariser)."""
+
+    scale: float = 1.0
+    """Keeps splats smaller than their triangle allows (GaussianAvatars' regulariser)."""
+
+    mouth: float = 1e-2
+    """Keeps predicted mouth offsets small."""
+
+
+class TrainingSettings(Settings):
+    """One training run."""
+
+    frames: int
+    """Rendered frames in all (250 000 pretraining, 20 000 adaptation in the paper)."""
+
+    static_frames: int
+    """Frames per identity that train appearance only, posed by the tracker (1 000 in the paper)."""
+
+    batch: int = 4
+    """Frames rendered in a step, of one identity."""
+
+    motion_windows: int = 4
+    """Windows of features that supervise the motion network in a step, the rendered one included."""
+
+    tracked_share: float = 0.0
+    """Share of the joint stage's rendered frames that the tracker poses instead of the network (0 in the paper)."""
+
+    rates: LearningRates = LearningRates()
+    """Learning rates."""
+
+    weights: LossWeights = LossWeights()
+    """Weights of the losses."""
+
+    weight_decay: float = 1e-2
+    """AdamW's weight decay of the motion network; splats have none."""
+
+    seed: int = 0
+    """Seed of every random choice."""
+
+    checkpoint_frames: int = 2000
+    """Frames between checkpoints (kept outside the stage's outputs, so that a killed run resumes)."""
