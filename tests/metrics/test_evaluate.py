@@ -1,0 +1,146 @@
+import json
+
+import numpy as np
+import pytest
+
+from emotag.errors import InputError
+from emotag.metrics.action_units import ALL_UNITS
+from emotag.metrics.catalogue import METRICS, improvement
+from emotag.metrics.evaluate import Readings, evaluate_clip
+from emotag.metrics.image import psnr, ssim
+from emotag.tables import frame_table
+
+FRAMES, SIDE = 40, 64
+
+
+def speaking(opening: np.ndarray, units: float = 1.0, valid: np.ndarray | None = None) -> Readings:
+    """Landmarks of a face whose inner lips are `opening` pixels apart."""
+    points = np.tile(np.random.default_rng(7).uniform(5, 60, (68, 2)), (len(opening), 1, 1))
+    for top, bottom in ((61, 67), (62, 66), (63, 65)):
+        points[:, bottom] = points[:, top]
+        points[:, bottom, 1] += opening
+    ok = np.ones(len(opening), bool) if valid is None else valid
+    return Readings(points, ok, {unit: np.full(len(opening), units) for unit in ALL_UNITS}, ok)
+
+
+@pytest.fixture
+def clip() -> dict:
+    rng = np.random.default_rng(0)
+    energy = -30 + 8 * np.convolve(rng.normal(size=FRAMES + 2), np.ones(3) / 3, "valid")
+    opening = 5 + np.roll(energy + 30, 2) / 5
+    truth = rng.integers(0, 255, (FRAMES, SIDE, SIDE, 3), dtype=np.uint8)
+    masks = np.zeros((FRAMES, SIDE, SIDE), np.uint8)
+    masks[:, 10:40, 20:50] = 255
+    return {
+        "clip": "someone",
+        "truth_frames": truth,
+        "render_frames": (truth * 0.9).astype(np.uint8),
+        "head_masks": masks,
+        "truth": speaking(opening),
+        "render": speaking(opening + rng.normal(0, 0.2, FRAMES), units=1.5),
+        "energy_db": energy,
+        "frozen_frames": (truth * 0.5).astype(np.uint8),
+        "frozen": speaking(np.full(FRAMES, 5.0), units=2.0),
+    }
+
+
+def test_summary_is_the_mean_of_the_columns(clip):
+    result = evaluate_clip(**clip)
+    for name in ("psnr", "ssim", "psnr_head", "ssim_head", "lmd"):
+        assert result.summary["metrics"][name] == pytest.approx(result.columns[name].mean())
+        assert result.summary["frozen"][name] == pytest.approx(result.columns[f"{name}_frozen"].mean())
+    frame = 11
+    truth, render, mask = (clip[name][frame] for name in ("truth_frames", "render_frames", "head_masks"))
+    assert result.columns["psnr"][frame] == pytest.approx(psnr(truth, render))
+    assert result.columns["ssim_head"][frame] == pytest.approx(ssim(truth, render, mask))
+
+
+def test_every_metric_of_the_catalogue_is_there(clip):
+    summary = evaluate_clip(**clip).summary
+    assert set(summary["metrics"]) == set(summary["frozen"]) == {metric.key for metric in METRICS}
+    assert set(summary["truth"]) == {"audio_lag_frames", "audio_correlation", "jitter"}
+
+
+def test_a_moving_avatar_beats_the_frozen_one(clip):
+    summary = evaluate_clip(**clip).summary
+    assert all(summary["improvement"][name]["absolute"] > 0 for name in ("psnr", "ssim", "lmd", "aue_lower"))
+    assert summary["improvement"]["aue_upper"]["relative"] == pytest.approx(0.75)
+    assert summary["metrics"]["mouth_correlation"] > 0.9
+    assert summary["frozen"]["mouth_correlation"] is None
+    assert summary["metrics"]["audio_lag_frames"] == summary["truth"]["audio_lag_frames"] == 2
+
+
+def test_identical_render_is_perfect(clip):
+    clip |= {"render_frames": clip["truth_frames"], "render": clip["truth"]}
+    metrics = evaluate_clip(**clip).summary["metrics"]
+    assert metrics["psnr"] == metrics["psnr_head"] == 100
+    assert metrics["ssim"] == pytest.approx(1)
+    assert metrics["lmd"] == metrics["aue_lower"] == metrics["aue_upper"] == 0
+    assert metrics["mouth_correlation"] == pytest.approx(1)
+
+
+def test_it_streams_and_goes_to_json_and_parquet(clip):
+    for name in ("truth_frames", "render_frames", "frozen_frames", "head_masks"):
+        clip[name] = iter(clip[name])
+    result = evaluate_clip(**clip)
+    json.dumps(result.summary, allow_nan=False)
+    table = frame_table("someone", result.columns)
+    assert table.num_rows == FRAMES
+    assert {"psnr", "psnr_frozen", "mouth_opening_truth", "AU12_r", "AU12_r_truth", "AU12_r_frozen"} <= set(
+        table.column_names
+    )
+
+
+def test_without_a_baseline(clip):
+    clip |= {"frozen": None, "frozen_frames": None}
+    summary = evaluate_clip(**clip).summary
+    assert summary["frozen"] is None
+    assert summary["improvement"] == {}
+
+
+def test_failed_frames_are_left_out(clip):
+    """A row that failed may hold anything; it must not move the clip's value."""
+    valid = np.ones(FRAMES, bool)
+    valid[4] = False
+    expected = evaluate_clip(**clip).columns["lmd"][valid].mean()
+    broken = clip["render"]
+    points = broken.points68.copy()
+    points[4] = 1e6
+    clip["render"] = Readings(points, valid, broken.action_units, valid)
+    result = evaluate_clip(**clip)
+    assert result.summary["metrics"]["lmd"] == pytest.approx(expected)
+    assert result.summary["valid_frames"] == {"landmarks": FRAMES - 1, "action_units": FRAMES - 1}
+    assert np.isnan(result.columns["AU12_r"][4])
+
+
+@pytest.mark.parametrize("part", ["truth_frames", "render_frames", "frozen_frames", "head_masks"])
+def test_exception_on_a_video_that_ends_early(clip, part):
+    clip[part] = clip[part][:-1]
+    with pytest.raises(InputError, match=f"ends at frame {FRAMES - 1}"):
+        evaluate_clip(**clip)
+
+
+def test_exception_names_the_clip_and_the_short_table(clip):
+    clip["render"] = speaking(np.full(FRAMES - 1, 5.0))
+    with pytest.raises(InputError, match="'someone': 40 frames, but render has 39 rows of landmarks"):
+        evaluate_clip(**clip)
+
+
+def test_exception_on_audio_length(clip):
+    clip["energy_db"] = clip["energy_db"][:-3]
+    with pytest.raises(InputError, match="37 rows"):
+        evaluate_clip(**clip)
+
+
+def test_exception_on_another_size(clip):
+    clip["render_frames"] = clip["render_frames"][:, :32]
+    with pytest.raises(InputError, match="frame 0: truth is"):
+        evaluate_clip(**clip)
+
+
+def test_improvement_knows_the_direction():
+    gains = improvement({"psnr": 30.0, "lmd": 2.0, "jitter": 1.0}, {"psnr": 25.0, "lmd": 4.0, "jitter": 0.5})
+    assert gains["psnr"] == {"absolute": 5.0, "relative": 0.2}
+    assert gains["lmd"] == {"absolute": 2.0, "relative": 0.5}
+    assert "jitter" not in gains
+    assert improvement({"lmd": 1.0}, {"lmd": 0.0})["lmd"]["relative"] is None
