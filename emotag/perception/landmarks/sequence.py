@@ -1,0 +1,98 @@
+"""Landmarks of a whole clip: the region of each frame follows from the landmarks before it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from emotag.perception.detection.detector import FaceDetector
+from emotag.perception.landmarks.filtering import one_euro
+from emotag.perception.landmarks.iris import IrisNetwork
+from emotag.perception.landmarks.landmarker import N_LANDMARKS, FaceLandmarker
+from emotag.perception.landmarks.region import Region, region_of_detection, region_of_landmarks
+from emotag.settings import Settings
+
+_SETTLE = 2  # looks at a freshly detected face: the detector's box is coarser than the landmarks' own
+
+
+class LandmarksSettings(Settings):
+    """How landmarks are read off a cropped clip."""
+
+    engine: Literal["face-mesh"] = "face-mesh"
+    """Landmarker."""
+    min_score: float = 0.5
+    """Below this certainty of a face in the region, the face is looked for again."""
+    smoothing: bool = False
+    """Whether a One-Euro filter removes jitter (it delays fast motion of the lips by a fraction of a frame)."""
+    smoothing_min_cutoff: float = 4.0
+    """Cut-off of the One-Euro filter for a still point, Hz."""
+    smoothing_beta: float = 2.0
+    """How fast that cut-off rises with speed: Hz per (face width / s)."""
+
+
+@dataclass(frozen=True)
+class LandmarkSeries:
+    """Landmarks of T frames. Rows that are not valid hold NaN."""
+
+    points: np.ndarray  # (T, 468, 3) float32 pixels; z has the scale of x, towards the camera is negative
+    iris: np.ndarray  # (T, 2, 5, 3) float32 pixels; left, right (the person's own); centre, then four edge points
+    score: np.ndarray  # (T,) float32, 0-1
+    valid: np.ndarray  # (T,) bool
+
+
+def track_landmarks(
+    frames: Iterable[np.ndarray],  # each (H, W, 3) uint8 RGB
+    detector: FaceDetector,
+    landmarker: FaceLandmarker,
+    iris: IrisNetwork,
+    settings: LandmarksSettings,
+) -> LandmarkSeries:
+    """Place landmarks on the largest face of every frame, following it from frame to frame."""
+    points, irises, scores = [], [], []
+    region: Region | None = None
+    for image in frames:
+        found, score = None, 0.0
+        if region is not None:
+            found, score = landmarker.detect(image, region)
+        if score < settings.min_score:
+            found, score = _find(image, detector, landmarker)
+        if found is None or score < settings.min_score:
+            region = None
+            points.append(np.full((N_LANDMARKS, 3), np.nan, dtype=np.float32))
+            irises.append(np.full((2, 5, 3), np.nan, dtype=np.float32))
+        else:
+            region = region_of_landmarks(found)
+            points.append(found)
+            irises.append(iris.detect(image, found))
+        scores.append(score)
+    series = LandmarkSeries(
+        np.stack(points).astype(np.float32),
+        np.stack(irises).astype(np.float32),
+        np.array(scores, dtype=np.float32),
+        np.array(scores) >= settings.min_score,
+    )
+    return smoothed(series, settings) if settings.smoothing else series
+
+
+def smoothed(series: LandmarkSeries, settings: LandmarksSettings) -> LandmarkSeries:
+    """Remove jitter with a One-Euro filter that measures speed in face widths."""
+    width = float(np.nanmedian(np.nanmax(series.points[..., 0], axis=1) - np.nanmin(series.points[..., 0], axis=1)))
+    rate = {"min_cutoff": settings.smoothing_min_cutoff, "beta": settings.smoothing_beta / width}
+    return LandmarkSeries(
+        one_euro(series.points, series.valid, **rate),
+        one_euro(series.iris, series.valid, **rate),
+        series.score,
+        series.valid,
+    )
+
+
+def _find(image: np.ndarray, detector: FaceDetector, landmarker: FaceLandmarker) -> tuple[np.ndarray | None, float]:
+    detections = detector.detect(image)
+    if not detections:
+        return None, 0.0
+    region = region_of_detection(max(detections, key=lambda detection: detection.side))
+    found, score = landmarker.detect(image, region)
+    for _ in range(_SETTLE - 1):
+        found, score = landmarker.detect(image, region_of_landmarks(found))
+    return found, score
