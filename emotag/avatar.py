@@ -7,8 +7,9 @@ from torch import Tensor
 
 from emotag.camera import Camera
 from emotag.head.model import HeadModel
+from emotag.motion.mouth import MouthOffsets
 from emotag.splats.rasterize import Render, rasterize, splat_normals
-from emotag.splats.splats import MouthOffsets, Splats
+from emotag.splats.splats import Splats
 from emotag.training.clip import HeadPose, Window
 
 

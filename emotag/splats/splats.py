@@ -1,7 +1,5 @@
 """The splats of one person, bound to the triangles of the head (EmoTaG §3.1)."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
@@ -9,6 +7,7 @@ from torch import Tensor, nn
 
 from emotag.head.model import HeadModel
 from emotag.head.rotation import axis_angle_to_matrix, quaternion_multiply
+from emotag.motion.mouth import MouthOffsets
 from emotag.settings import Settings
 from emotag.splats.mouth_region import mouth_triangles
 from emotag.splats.rig import to_local, to_world, triangle_frames
@@ -34,15 +33,6 @@ class SplatSettings(Settings):
 
     seed: int = 0
     """Seed of the positions on the triangles."""
-
-
-@dataclass(frozen=True)
-class MouthOffsets:
-    """Predicted offsets of the mouth splats (EmoTaG Eq. 8), in the head's frame."""
-
-    means: Tensor  # (B, M, 3) metres
-    quaternions: Tensor  # (B, M, 4) added to unit quaternions, then renormalised
-    scales: Tensor  # (B, M, 3) metres
 
 
 class Splats(nn.Module):
@@ -87,16 +77,14 @@ class Splats(nn.Module):
         if offsets is None or len(self.mouth) == 0:
             return means, quaternions, scales
         turn = axis_angle_to_matrix(rotation)[:, None]  # (B, 1, 3, 3)
-        shift = (turn @ offsets.means[..., None]).squeeze(-1)
+        shift = (turn @ offsets.position[..., None]).squeeze(-1)
         means = means.index_add(1, self.mouth, shift)
         # Δr acts in the splat's own frame, so that it does not depend on how the head is turned.
         identity = torch.tensor([1.0, 0, 0, 0], device=means.device, dtype=means.dtype)
-        turned = quaternion_multiply(
-            quaternions[:, self.mouth], nn.functional.normalize(identity + offsets.quaternions, dim=-1)
-        )
-        quaternions = quaternions.index_copy(1, self.mouth, turned)
-        grown = (scales[:, self.mouth] + offsets.scales).clamp_min(1e-6)
-        return means, quaternions, scales.index_copy(1, self.mouth, grown)
+        turn_by = nn.functional.normalize(identity + offsets.rotation, dim=-1)
+        turned = quaternion_multiply(quaternions[:, self.mouth], turn_by)
+        grown = scales[:, self.mouth] * offsets.scale.exp()
+        return means, quaternions.index_copy(1, self.mouth, turned), scales.index_copy(1, self.mouth, grown)
 
 
 def sample_splats(

@@ -1,0 +1,100 @@
+"""The `emotag` command."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emotag.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A talking avatar of a consenting person from five seconds of video.",
+)
+
+Consent = Annotated[str, typer.Option(help="Who agreed to what, in words; kept with the avatar. Required.")]
+
+
+@app.command()
+def add_identity(
+    name: Annotated[str, typer.Argument(help="Name of the person: lower-case letters, digits, dashes.")],
+    video: Annotated[Path, typer.Option(help="A video with one face and its voice.")],
+    consent: Consent,
+    adapt_seconds: Annotated[float, typer.Option(help="Length of the stretch that the avatar is made from.")] = 5.0,
+    test_seconds: Annotated[float, typer.Option(help="Length of the following stretch to test on (0: none).")] = 10.0,
+) -> None:
+    """Register a person who gets an avatar; then run `dvc repro`."""
+    from pipeline.register import add_identity as register
+
+    targets = register(Path(), name, video, consent, adapt_seconds, test_seconds)
+    typer.echo(f"{name} is registered. Next: dvc repro {' '.join(targets)} (or all: dvc repro)")
+
+
+@app.command()
+def add_corpus(
+    name: Annotated[str, typer.Argument(help="Name of the person.")],
+    video: Annotated[Path, typer.Option(help="A video with one face and its voice.")],
+    consent: Consent,
+    seconds: Annotated[float | None, typer.Option(help="Use only the first seconds.")] = None,
+) -> None:
+    """Register a person whose clip pretrains the motion network."""
+    from pipeline.register import add_corpus as register
+
+    register(Path(), name, video, consent, seconds)
+    typer.echo(f"{name} is in the corpus. Next: dvc repro")
+
+
+@app.command()
+def add_sound(
+    name: Annotated[str, typer.Argument(help="Name of the sound.")],
+    file: Annotated[Path, typer.Option(help="Any sound file, or a video with sound.")],
+    identity: Annotated[str, typer.Option(help="The avatar that speaks it.")],
+) -> None:
+    """Register new audio for an avatar to speak."""
+    from pipeline.register import add_sound as register
+
+    register(Path(), name, file, identity)
+    typer.echo(f"Next: dvc repro speak@{identity}-{name}")
+
+
+@app.command()
+def profile(name: Annotated[str, typer.Argument(help="Name of a file in profiles/, without .yaml.")]) -> None:
+    """Lay a profile (demo, smoke, …) over params.yaml; clips and people stay."""
+    from pipeline.profiles import apply_profile
+
+    apply_profile(Path(), name)
+    typer.echo(f"params.yaml now has the settings of profiles/{name}.yaml")
+
+
+@app.command()
+def demo(
+    footage: Annotated[Path, typer.Option(help="Folder with the example footage and head model.")] = Path("../shared"),
+    run: Annotated[bool, typer.Option(help="Run the DAG afterwards.")] = False,
+) -> None:
+    """Register the example: a few people to learn from, one to adapt to, and new audio."""
+    from pipeline.demo import register_demo
+
+    register_demo(Path(), footage)
+    if run:
+        raise SystemExit(repro())
+
+
+def repro(*targets: str) -> int:
+    """Run `dvc repro` with this Python's own tools first on the PATH; give its exit code."""
+    scripts = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"}
+    return subprocess.run([str(scripts / "dvc"), "repro", *targets], env=environment, check=False).returncode
+
+
+def main() -> None:
+    """Run the command; bad input ends in one line and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

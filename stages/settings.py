@@ -1,0 +1,221 @@
+"""The settings tree: params.yaml, checked once."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from emotag.errors import InputError
+from emotag.head.settings import HeadSettings
+from emotag.motion.settings import MotionSettings
+from emotag.perception.audio.protocol import AudioSettings
+from emotag.perception.crop import CropSettings
+from emotag.perception.landmarks.sequence import LandmarksSettings
+from emotag.perception.tracking.settings import ShapeSettings, TrackSettings
+from emotag.settings import Settings
+from emotag.splats.splats import SplatSettings
+from emotag.training.settings import TrainingSettings
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""What names look like: they become file names and DVC stage names."""
+
+
+class ClipEntry(Settings):
+    """A stretch of a video of one person."""
+
+    identity: str
+    """The person."""
+
+    video: Path
+    """The source, relative to the project."""
+
+    start_s: float = 0.0
+    """Where the stretch starts, seconds of the source."""
+
+    end_s: float | None = None
+    """Where it ends; null is the end of the source."""
+
+
+class IdentityEntry(Settings):
+    """A person."""
+
+    consent: str = Field(min_length=1)
+    """Who agreed to what; `synthetic` for actors."""
+
+    reference: str
+    """The clip that shape and identity are read from."""
+
+
+class AvatarEntry(Settings):
+    """A person who gets an avatar."""
+
+    reference: str
+    """The clip it is adapted on: the person's reference."""
+
+
+class TestEntry(Settings):
+    """A self-reconstruction test."""
+
+    __test__ = False  # not a pytest class
+
+    identity: str
+    """The avatar."""
+
+    clip: str
+    """A clip of the same person that the avatar never saw."""
+
+
+class SoundEntry(Settings):
+    """New audio."""
+
+    file: Path
+    """A sound file, relative to the project."""
+
+
+class VideoEntry(Settings):
+    """New audio spoken by an avatar."""
+
+    identity: str
+    """The avatar."""
+
+    sound: str
+    """The audio."""
+
+    reference: str
+    """The clip whose frames give head pose, upper face, torso and background."""
+
+
+class PipelineSettings(Settings):
+    """params.yaml."""
+
+    clips: dict[str, ClipEntry] = {}
+    """Clips by name."""
+
+    identities: dict[str, IdentityEntry] = {}
+    """People by name."""
+
+    corpus: list[str] = []
+    """People whose clips pretrain the motion network."""
+
+    avatars: dict[str, AvatarEntry] = {}
+    """People who get an avatar."""
+
+    tests: dict[str, TestEntry] = {}
+    """Self-reconstruction tests by name."""
+
+    sounds: dict[str, SoundEntry] = {}
+    """New audio by name."""
+
+    videos: dict[str, VideoEntry] = {}
+    """Which avatar speaks which audio."""
+
+    resolution: int = Field(256, ge=64, le=1024, multiple_of=16)
+    """Side of the square crops in pixels (512 in the paper)."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where training and rendering run; auto is CUDA when there is one."""
+
+    head: HeadSettings = HeadSettings()
+    """The head model."""
+
+    crop: CropSettings = CropSettings()
+    """Face-centred crops."""
+
+    landmarks: LandmarksSettings = LandmarksSettings()
+    """Face landmarks."""
+
+    shape: ShapeSettings = ShapeSettings()
+    """A person's shape."""
+
+    track: TrackSettings = TrackSettings()
+    """Per-frame tracking."""
+
+    audio: AudioSettings = AudioSettings()
+    """Speech features."""
+
+    motion: MotionSettings = MotionSettings()
+    """The motion network."""
+
+    splats: SplatSettings = SplatSettings()
+    """A person's splats."""
+
+    pretrain: TrainingSettings
+    """Pretraining."""
+
+    adapt: TrainingSettings
+    """Adaptation."""
+
+    @field_validator("clips", "identities", "avatars", "tests", "sounds", "videos", mode="after")
+    @classmethod
+    def _names(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if not NAME.fullmatch(name):
+                raise ValueError(f"'{name}' cannot be a name: lower-case letters, digits and dashes only")
+        return value
+
+    @model_validator(mode="after")
+    def _refer(self) -> Self:
+        wanted: list[tuple[str, str, Mapping[str, Any]]] = []
+        wanted += [(f"clips.{name}.identity", clip.identity, self.identities) for name, clip in self.clips.items()]
+        wanted += [(f"identities.{name}.reference", one.reference, self.clips) for name, one in self.identities.items()]
+        wanted += [("corpus", name, self.identities) for name in self.corpus]
+        wanted += [("avatars", name, self.identities) for name in self.avatars]
+        for name, test in self.tests.items():
+            wanted += [(f"tests.{name}.identity", test.identity, self.avatars)]
+            wanted += [(f"tests.{name}.clip", test.clip, self.clips)]
+        for name, video in self.videos.items():
+            wanted += [(f"videos.{name}.identity", video.identity, self.avatars)]
+            wanted += [(f"videos.{name}.sound", video.sound, self.sounds)]
+            wanted += [(f"videos.{name}.reference", video.reference, self.clips)]
+        for where, name, section in wanted:
+            if name not in section:
+                raise ValueError(f"{where} names '{name}', which is not there")
+        for name, avatar in self.avatars.items():
+            if avatar.reference != self.identities[name].reference:
+                raise ValueError(f"avatars.{name}.reference is not the person's reference clip")
+            if name in self.corpus:
+                raise ValueError(f"'{name}' is in the corpus and an avatar: adaptation must meet an unseen person")
+        return self
+
+    def clip(self, name: str) -> ClipEntry:
+        """Give a clip. Raises InputError when there is none of that name."""
+        return _entry(self.clips, name, "clip")
+
+    def identity(self, name: str) -> IdentityEntry:
+        """Give a person. Raises InputError when there is none of that name."""
+        return _entry(self.identities, name, "identity")
+
+    def corpus_clips(self) -> list[str]:
+        """Name the clips that pretraining sees."""
+        return [name for name, clip in self.clips.items() if clip.identity in self.corpus]
+
+
+def _entry(section: Mapping[str, Any], name: str, kind: str) -> Any:
+    if name not in section:
+        known = ", ".join(section) or "none yet"
+        raise InputError(f"params.yaml has no {kind} '{name}' (there are: {known}); see `emotag --help`")
+    return section[name]
+
+
+def load_settings(path: Path = Path("params.yaml")) -> PipelineSettings:
+    """Read and check params.yaml. Raises InputError with the first thing that is wrong."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; run this in the project's folder") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    return parse_settings(content, path)
+
+
+def parse_settings(content: Any, path: Path) -> PipelineSettings:
+    """Check the content of params.yaml. Raises InputError with the first thing that is wrong."""
+    try:
+        return PipelineSettings.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "params"
+        raise InputError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
