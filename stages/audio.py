@@ -1,0 +1,50 @@
+"""Stage `audio`: sound → one feature row per frame (data/audio/<name>.parquet .png)."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emotag.media.video import count_frames
+from emotag.perception.audio.open import OpenAudio
+from emotag.perception.audio.picture import draw_audio
+from emotag.perception.audio.waveform import load_waveform
+from emotag.progress import summary, track
+from emotag.tables import frame_table, write_table
+from stages.run import run
+from stages.settings import load_settings
+from stages.workspace import Workspace
+
+
+def audio(
+    clip: Annotated[str, typer.Option(help="Clip of params.yaml, or the name that a bare sound gets.")],
+    sound: Annotated[Path | None, typer.Option(help="A sound file without a video; rows follow its length.")] = None,
+) -> None:
+    """Compute speech features of a clip's sound (or of a bare sound file) at 25 rows a second."""
+    workspace, settings = Workspace(), load_settings()
+    waveform = load_waveform(sound or workspace.file("ingest", clip, "wav"))
+    frames = None if sound else count_frames(workspace.file("ingest", clip, "mp4"))
+    engine = OpenAudio(settings.audio)
+    for _ in track([clip], "audio features"):
+        features = engine.features(waveform, frames)
+    columns = {
+        "audio": features.audio,
+        "f0_hz": features.f0_hz,
+        "voiced": features.voiced,
+        "energy_db": features.energy_db,
+        "phone": features.phone,
+    }
+    note = {"engine": engine.name, "version": engine.version, "settings": settings.audio.model_dump()}
+    table = workspace.file("audio", clip, "parquet")
+    picture = workspace.file("audio", clip, "png")
+    draw_audio(picture, features, clip)
+    write_table(table, frame_table(clip, columns), note | features.metadata())
+    summary(
+        f"audio {clip}",
+        [("rows", len(features.phone)), ("columns", features.audio.shape[1]),
+         ("voiced", f"{features.voiced.mean():.0%}"), ("table", table), ("picture", picture)],
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    run(audio)
