@@ -1,0 +1,175 @@
+"""GRMN, the Gated Residual Motion Network (EmoTaG §3.2)."""
+
+import torch
+from torch import Tensor, nn
+
+from emotag.motion.adain import AdaIN
+from emotag.motion.augment import add_noise, mask_channels, mask_frames, vary_channels
+from emotag.motion.branches import GateBranch, MotionHead, ResidualBranch
+from emotag.motion.encoder import AudioEncoder, ExpressionEncoder
+from emotag.motion.guidance import N_EMOTIONS
+from emotag.motion.motion import Motion, MotionPart
+from emotag.motion.mouth import MouthDecoder
+from emotag.motion.settings import MotionSettings
+
+JAW_SCALE = 0.1
+"""Radians that stand for one unit of the network's jaw output until `set_output_scale` says otherwise."""
+
+STANDARD_DEVIATION_FLOOR = 1e-3
+"""An input channel that hardly varies over the corpus is divided by this, not by nearly zero."""
+
+
+class GRMN(nn.Module):
+    """Audio, upper-face expression and identity → facial motion, frame by frame.
+
+    A~ and E~ are the two encoded streams modulated by the identity (AdaIN, Eq. 4–5). The base branch sees A~ only; the
+    residual branch and the gate see both; Motion fuses them (Eq. 6). The mouth decoder is `grmn.mouth`. Inputs are
+    standardised inside by statistics of the corpus, which are saved with the weights.
+    """
+
+    audio_mean: Tensor  # (Da,)
+    audio_std: Tensor  # (Da,)
+    expression_mean: Tensor  # (De,)
+    expression_std: Tensor  # (De,)
+    expression_scale: Tensor  # (E,)
+    jaw_scale: Tensor  # (3,) radians
+
+    def __init__(
+        self,
+        settings: MotionSettings,
+        audio_dim: int,
+        expression_feature_dim: int,
+        identity_dim: int,
+        n_expression: int,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.audio_dim = audio_dim
+        self.expression_feature_dim = expression_feature_dim
+        self.identity_dim = identity_dim
+        self.n_expression = n_expression
+        s = settings
+        self.audio_encoder = AudioEncoder(
+            audio_dim, s.width, s.audio_window, s.audio_layers, s.heads, s.window, s.dropout
+        )
+        self.audio_adain = self._adain()
+        self.base = MotionHead(s.width, n_expression, s.mouth_code, s.dropout)
+        self.expression_encoder: ExpressionEncoder | None = None
+        self.expression_adain: AdaIN | None = None
+        self.residual: ResidualBranch | None = None
+        self.gate: GateBranch | None = None
+        if s.use_residual:
+            self.expression_encoder = ExpressionEncoder(expression_feature_dim, s.width)
+            self.expression_adain = self._adain()
+            self.residual = ResidualBranch(s.width, s.style_dim, n_expression, s.mouth_code, s.dropout)
+            self.gate = GateBranch(s.width) if s.use_gate else None
+        self.mouth = MouthDecoder(s)
+        for name, value in (
+            ("audio_mean", torch.zeros(audio_dim)),
+            ("audio_std", torch.ones(audio_dim)),
+            ("expression_mean", torch.zeros(expression_feature_dim)),
+            ("expression_std", torch.ones(expression_feature_dim)),
+            ("expression_scale", torch.ones(n_expression)),
+            ("jaw_scale", torch.full((3,), JAW_SCALE)),
+        ):
+            self.register_buffer(name, value)
+
+    def _adain(self) -> AdaIN | None:
+        s = self.settings
+        if not s.use_adain:
+            return None
+        return AdaIN(s.width, self.identity_dim, s.identity_width, s.norm_floor, s.keep_level, s.identity_dropout)
+
+    def set_input_statistics(
+        self,
+        audio_mean: Tensor,  # (Da,)
+        audio_std: Tensor,  # (Da,)
+        expression_mean: Tensor,  # (De,)
+        expression_std: Tensor,  # (De,)
+    ) -> None:
+        """Set the corpus statistics by which inputs are standardised. Call once, before training."""
+        self.audio_mean.copy_(audio_mean)
+        self.audio_std.copy_(audio_std.clamp_min(STANDARD_DEVIATION_FLOOR))
+        self.expression_mean.copy_(expression_mean)
+        self.expression_std.copy_(expression_std.clamp_min(STANDARD_DEVIATION_FLOOR))
+
+    def set_output_scale(
+        self,
+        expression_scale: Tensor,  # (E,) e.g. standard deviation over the corpus
+        jaw_scale: Tensor,  # (3,) radians
+    ) -> None:
+        """Set what one unit of the network's face output stands for, so that all channels learn at one pace."""
+        self.expression_scale.copy_(expression_scale)
+        self.jaw_scale.copy_(jaw_scale)
+
+    def adain_parameters(self) -> list[tuple[str, nn.Parameter]]:
+        """Name the parameters that adaptation trains: the MLPs identity → (γ, β) of every modulated stream."""
+        return [(name, parameter) for name, parameter in self.named_parameters() if "_adain.modulation." in name]
+
+    def forward(
+        self,
+        audio: Tensor,  # (B, T, Da)
+        expression_feature: Tensor,  # (B, T, De)
+        identity: Tensor,  # (B, Di)
+    ) -> Motion:  # (B, T, ...)
+        """Give the motion of B windows. Raises ValueError when a shape is not the network's."""
+        self._check(audio, expression_feature, identity)
+        audio_stream = self.audio_encoder(self._augmented((audio - self.audio_mean) / self.audio_std))
+        if self.audio_adain is not None:
+            audio_stream = self.audio_adain(audio_stream, identity)
+        base = self._scaled(self.base(audio_stream))
+        if self.residual is None:
+            return self._base_only(base)
+
+        assert self.expression_encoder is not None
+        standard = (expression_feature - self.expression_mean) / self.expression_std
+        if self.training:
+            standard = add_noise(standard, self.settings.feature_noise)
+        expression_stream = self.expression_encoder(standard)
+        if self.expression_adain is not None:
+            expression_stream = self.expression_adain(expression_stream, identity)
+        streams = torch.cat((audio_stream, expression_stream), dim=-1)
+        residual, logits, style = self.residual(streams)
+        gate = self.gate(streams) if self.gate is not None else audio.new_ones(audio.shape[:2])
+        return Motion(base, self._scaled(residual), gate, logits, style)
+
+    def _augmented(self, audio: Tensor) -> Tensor:
+        if not self.training:
+            return audio
+        s = self.settings
+        varied = mask_channels(vary_channels(audio, s.channel_gain), s.channel_mask)
+        return add_noise(mask_frames(varied, s.time_mask), s.feature_noise)
+
+    def _scaled(self, part: MotionPart) -> MotionPart:
+        return MotionPart(part.expression * self.expression_scale, part.jaw * self.jaw_scale, part.mouth)
+
+    def _base_only(self, base: MotionPart) -> Motion:
+        gate = torch.zeros_like(base.jaw[..., 0])
+        logits = gate.new_zeros(*gate.shape, N_EMOTIONS)
+        style = gate.new_zeros(*gate.shape, self.settings.style_dim)
+        return Motion(base, base.map(torch.zeros_like), gate, logits, style)
+
+    def _check(self, audio: Tensor, expression_feature: Tensor, identity: Tensor) -> None:
+        batch, length = audio.shape[:2]
+        expected = (
+            ("audio", audio, (batch, length, self.audio_dim)),
+            ("expression_feature", expression_feature, (batch, length, self.expression_feature_dim)),
+            ("identity", identity, (batch, self.identity_dim)),
+        )
+        for name, value, shape in expected:
+            if tuple(value.shape) != shape:
+                raise ValueError(f"{name} is {tuple(value.shape)}, expected {shape}")
+
+
+def freeze_for_adaptation(grmn: GRMN) -> list[nn.Parameter]:
+    """Leave only the AdaIN parameters trainable, switch dropout and augmentation off, and give those parameters.
+
+    Everything else keeps its value bit by bit, also under weight decay: frozen parameters have no gradient, and
+    optimisers skip those (EmoTaG §3.3). Stay in eval mode while adapting: five seconds leave nothing to regularise.
+    """
+    trained = {name for name, _ in grmn.adain_parameters()}
+    for name, parameter in grmn.named_parameters():
+        parameter.requires_grad_(name in trained)
+        parameter.grad = None
+    grmn.eval()
+    return [parameter for _, parameter in grmn.adain_parameters()]

@@ -1,0 +1,70 @@
+"""Terms that keep splats at their triangles, mouth offsets small and motion near what was tracked."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from emotag.motion.mouth import MouthOffsets
+from emotag.training.losses.reduce import weighted_mean
+
+POSITION_LIMIT = 1.0
+"""Distance from its triangle's centre, in units of the triangle, that costs a splat nothing."""
+
+SCALE_LIMIT = 0.6
+"""Size in units of the triangle that costs a splat nothing."""
+
+
+def position_penalty(
+    means: Tensor,  # (N, 3) in units of the splat's triangle
+    visible: Tensor | None = None,  # (N,) bool
+) -> Tensor:  # ()
+    """Mean ReLU(‖μ_l‖ − 1) over visible splats (GaussianAvatars)."""
+    return weighted_mean(F.relu(torch.linalg.vector_norm(means, dim=-1) - POSITION_LIMIT), visible)
+
+
+def scale_penalty(
+    log_scales: Tensor,  # (N, 3) log of the size in units of the splat's triangle
+    visible: Tensor | None = None,  # (N,) bool
+) -> Tensor:  # ()
+    """Mean over visible splats of ‖ReLU(exp(s_l) − 0.6)‖ (GaussianAvatars)."""
+    excess = F.relu(log_scales.exp() - SCALE_LIMIT)
+    return weighted_mean(torch.linalg.vector_norm(excess, dim=-1), visible)
+
+
+def mouth_penalty(
+    offsets: MouthOffsets,  # (B, M, ...)
+    limits: Tensor,  # (10,) MouthDecoder.limits
+) -> Tensor:  # ()
+    """Mean square of the mouth splats' offsets, each channel in units of its largest value."""
+    return (torch.cat(tuple(offsets), dim=-1) / limits).square().mean()
+
+
+def track_loss(
+    expression: Tensor,  # (..., E) predicted offsets of Ψ
+    jaw: Tensor,  # (..., 3) predicted, radians
+    tracked_expression: Tensor,  # (..., E) tracked Ψ − the person's neutral
+    tracked_jaw: Tensor,  # (..., 3) radians
+    expression_scale: Tensor,  # (E,) one standard unit of each channel
+    jaw_scale: Tensor,  # (3,) radians
+    valid: Tensor | None = None,  # (...) bool: tracked frames
+) -> Tensor:  # ()
+    """Huber loss of expression plus that of the jaw, in standard units: quadratic within one, linear beyond.
+
+    Expression and jaw each count as one mean, however many expressions the head has (METHOD.md, open point 7).
+    """
+    channel = None if valid is None else valid[..., None]
+    face = F.smooth_l1_loss(expression / expression_scale, tracked_expression / expression_scale, reduction="none")
+    mandible = F.smooth_l1_loss(jaw / jaw_scale, tracked_jaw / jaw_scale, reduction="none")
+    return weighted_mean(face, channel) + weighted_mean(mandible, channel)
+
+
+def smoothness(
+    values: Tensor,  # (B, T, C) consecutive frames
+    scale: Tensor | None = None,  # (C,) one standard unit of each channel
+) -> Tensor:  # ()
+    """Mean square of the second difference over time (acceleration), in standard units; 0 for under three frames."""
+    if values.shape[1] < 3:
+        return values.sum() * 0
+    if scale is not None:
+        values = values / scale
+    return values.diff(n=2, dim=1).square().mean()
