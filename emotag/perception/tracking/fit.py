@@ -1,0 +1,149 @@
+"""The motion of a clip, given the person's shape."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from emotag.errors import InputError
+from emotag.head.model import HeadModel
+from emotag.perception.tracking.energy import data_term, motion_prior
+from emotag.perception.tracking.initial import first_motion
+from emotag.perception.tracking.observations import Observations, interpolate, require_valid
+from emotag.perception.tracking.quality import reprojection_error
+from emotag.perception.tracking.rig import (
+    EXPRESSION,
+    EYES,
+    JAW,
+    ROTATION,
+    TRANSLATION,
+    LandmarkRig,
+    landmark_rig,
+    project_landmarks,
+)
+from emotag.perception.tracking.settings import TrackSettings
+from emotag.perception.tracking.solver import fit_motion
+from emotag.perception.tracking.track import PersonShape, Track
+
+FAST_EXPRESSIONS = ("jaw", "mouth", "tongue", "eyeBlink", "eyeSquint", "eyeWide", "eyeLook", "cheekPuff")
+"""Beginnings of the names of expressions that change within two or three frames."""
+
+
+def fit_track(
+    observations: Observations,
+    head: HeadModel,
+    person: PersonShape,
+    settings: TrackSettings,
+    name: str = "clip",
+    advance: Callable[[int], None] | None = None,
+) -> Track:
+    """Fit rotation, translation, jaw, eyes and expression of every frame to its landmarks.
+
+    All frames of a chunk are solved at once, held together by the smoothness of `settings`; chunks overlap and are
+    blended. `neck_pose` stays zero (see `rig`). Frames without landmarks are interpolated and not valid. `advance` is
+    told of finished frames. Raises InputError (naming the clip `name`) when too few frames have landmarks or when the
+    result does not meet them.
+    """
+    require_valid(observations, settings.min_valid, name)
+    filled = observations.filled()
+    rig = landmark_rig(head).of_person(person.shape, person.landmark_offset)
+    motion = _fit_chunks(rig, head, filled, person.focal_length, settings, advance)
+    motion = interpolate(motion, observations.valid)
+    error = _error(rig, motion, filled, person.focal_length)
+    _require_fit(error, filled, settings, name)
+    return track_of_motion(motion, person, error, observations.valid)
+
+
+def track_of_motion(motion: Tensor, person: PersonShape, error: Tensor, valid: Tensor) -> Track:
+    """Name the parts of a motion."""
+    return Track(
+        rotation=motion[:, ROTATION],
+        translation=motion[:, TRANSLATION],
+        neck_pose=torch.zeros_like(motion[:, ROTATION]),
+        jaw_pose=motion[:, JAW],
+        eyes_pose=motion[:, EYES],
+        expression=motion[:, EXPRESSION],
+        shape=person.shape,
+        focal_length=person.focal_length,
+        reprojection_px=error,
+        valid=valid,
+    )
+
+
+def smoothness(head: HeadModel, settings: TrackSettings) -> Tensor:  # (P,)
+    """Precision of the second difference in time of every entry of a motion."""
+    fast = [name.startswith(FAST_EXPRESSIONS) for name in head.expression_names]
+    expression = [settings.fast_acceleration if is_fast else settings.expression_acceleration for is_fast in fast]
+    sigma = [
+        *[settings.rotation_acceleration] * 3,
+        *[settings.translation_acceleration] * 3,
+        *[settings.jaw_acceleration] * 3,
+        *[settings.eye_acceleration] * 6,
+        *(expression or [settings.fast_acceleration] * head.n_expression),
+    ]
+    return head.template.new_tensor(sigma) ** -2
+
+
+def chunks(frames: int, length: int, overlap: int) -> list[tuple[int, int]]:
+    """Cut `frames` into equal chunks of at most `length` frames that share about `overlap` frames."""
+    overlap = min(overlap, length // 2)
+    if frames <= length:
+        return [(0, frames)]
+    count = -(-(frames - overlap) // (length - overlap))
+    starts = [round(i * (frames - overlap) / count) for i in range(count + 1)]
+    return [(starts[i], min(starts[i + 1] + overlap, frames)) for i in range(count)]
+
+
+def _fit_chunks(
+    rig: LandmarkRig,
+    head: HeadModel,
+    observations: Observations,
+    focal_length: float,
+    settings: TrackSettings,
+    advance: Callable[[int], None] | None,
+) -> Tensor:
+    unit = observations.eye_distance()
+    prior, smooth = motion_prior(head, settings), smoothness(head, settings)
+    total = observations.points.new_zeros(len(observations), rig.n_motion)
+    end = 0
+    for start, stop in chunks(len(observations), settings.chunk_frames, settings.overlap_frames):
+        part = observations.select(slice(start, stop))
+        fit = fit_motion(
+            rig,
+            first_motion(rig, part, focal_length),
+            data_term(rig, part, focal_length, settings, unit),
+            prior,
+            smooth,
+            settings.iterations,
+            settings.tolerance,
+        )
+        blend = observations.points.new_ones(stop - start, 1)
+        shared = end - start if end else 0
+        if shared > 0:
+            ramp = torch.arange(1, shared + 1, dtype=blend.dtype)[:, None] / (shared + 1)
+            blend[:shared] = ramp
+            total[start:end] *= 1 - ramp
+        total[start:stop] += blend * fit.motion
+        if advance is not None:
+            advance(stop - max(start, end))
+        end = stop
+    return total
+
+
+def _error(rig: LandmarkRig, motion: Tensor, observations: Observations, focal_length: float) -> Tensor:
+    focal = torch.as_tensor(focal_length * max(observations.width, observations.height)).to(motion)
+    centre = motion.new_tensor([observations.width / 2, observations.height / 2])
+    projected = project_landmarks(rig, motion, focal, centre).pixels
+    return reprojection_error(projected, observations)
+
+
+def _require_fit(error: Tensor, observations: Observations, settings: TrackSettings, name: str) -> None:
+    unit = observations.eye_distance()
+    mean = float(error[observations.valid].mean()) / unit
+    if not mean <= settings.max_error:
+        worst = int(torch.nan_to_num(error, nan=-1.0).argmax())
+        raise InputError(
+            f"{name}: the head model does not meet the landmarks (mean error {mean:.1%} of the outer-eye distance, "
+            f"at most {settings.max_error:.0%}; worst at frame {worst}); look at the landmarks' contact sheet, or is "
+            "the shape another person's?"
+        )

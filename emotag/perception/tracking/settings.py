@@ -1,0 +1,119 @@
+"""Settings of the own tracker. Lengths called "of the eyes" are fractions of the outer-eye distance in the image."""
+
+from pydantic import Field
+
+from emotag.settings import Settings
+
+
+class FitSettings(Settings):
+    """What the fit of a person's shape and of a clip's motion share: the trust in landmarks and the priors."""
+
+    landmark_sigma: float = Field(0.02, gt=0)
+    """Standard deviation of a landmark, of the eyes: its bias on the surface, not its jitter."""
+
+    effective_landmarks: float = Field(80, gt=0)
+    """How many independent landmarks the 468 count for: neighbours err together."""
+
+    aperture_sigma: float = Field(0.01, gt=0)
+    """Standard deviation of a lip or lid opening, of the eyes; an opening is the difference of two close landmarks."""
+
+    iris_sigma: float = Field(0.02, gt=0)
+    """Standard deviation of an iris centre, of the eyes."""
+
+    depth_sigma: float = Field(0.0, ge=0)
+    """Standard deviation of a landmark's depth, of the eyes; 0 leaves the landmarks' depth out."""
+
+    huber: float = Field(3.0, gt=0)
+    """A residual beyond this many standard deviations counts linearly, not quadratically."""
+
+    hidden_weight: float = Field(0.1, ge=0, le=1)
+    """Weight of a landmark whose surface faces away from the camera."""
+
+    expression_sigma: float = Field(0.5, gt=0)
+    """Standard deviation of a named expression, whose range is [0, 1]."""
+
+    expression_sparsity: float = Field(1.0, ge=0)
+    """Cost of one whole unit of a named expression (L1): keeps opposing shapes from cancelling each other."""
+
+    asymmetry_sigma: float = Field(0.3, gt=0)
+    """Standard deviation of the difference between a named expression's left and right half."""
+
+    anonymous_sigma: float = Field(1.0, gt=0)
+    """Standard deviation of an expression coefficient of a head whose expressions have no names (FLAME)."""
+
+    jaw_sigma: tuple[float, float, float] = (0.15, 0.03, 0.02)
+    """Standard deviations of the jaw's opening, sideways swing and roll, radians."""
+
+    jaw_limits: tuple[float, float] = (-0.02, 0.6)
+    """Range of the jaw's opening, radians."""
+
+    eye_sigma: float = Field(0.2, gt=0)
+    """Standard deviation of the gaze about both axes, radians; torsion is not seen and stays 0."""
+
+    iterations: int = Field(20, ge=1)
+    """Most Gauss-Newton steps."""
+
+    tolerance: float = Field(1e-4, gt=0)
+    """The fit ends when a step lowers the cost by less than this fraction."""
+
+
+class ShapeSettings(FitSettings):
+    """The person's shape, focal length and landmark offsets, from the reference clip."""
+
+    engine: str = "landmarks"
+    """`landmarks`: this project's fit of the 468 Face Mesh landmarks."""
+
+    frames: int = Field(40, ge=1)
+    """Frames the shape is fitted on, spread over the reference clip."""
+
+    effective_frames: float = Field(4, gt=0)
+    """How many independent frames those count for: landmarks err alike in every frame of a person."""
+
+    distance_sigma: float = Field(0.1, gt=0)
+    """Standard deviation of the head's distance around 1 m as a fraction: how far the focal length may move."""
+
+    offset_sigma: float = Field(0.002, ge=0)
+    """Standard deviation of a landmark's constant offset on this person's surface, metres; 0 turns offsets off."""
+
+    offset_rounds: int = Field(2, ge=0)
+    """How often the offsets are re-estimated and the shape re-fitted."""
+
+    neutral_fraction: float = Field(0.25, gt=0, le=1)
+    """Share of the frames, those of least expression, whose mean is the neutral expression."""
+
+
+class TrackSettings(FitSettings):
+    """Per-frame motion of a clip."""
+
+    engine: str = "landmarks"
+    """`landmarks`: this project's fit of the 468 Face Mesh landmarks."""
+
+    rotation_acceleration: float = Field(0.004, gt=0)
+    """Standard deviation of the second difference of the head's rotation, radians per frame²."""
+
+    translation_acceleration: float = Field(0.0008, gt=0)
+    """Standard deviation of the second difference of the head's translation, metres per frame²."""
+
+    expression_acceleration: float = Field(0.03, gt=0)
+    """The same of slow expressions (brows, cheeks, nose), per frame²."""
+
+    fast_acceleration: float = Field(0.2, gt=0)
+    """The same of fast expressions (lids, lips, jaw), per frame²: blinks and plosives last two or three frames."""
+
+    jaw_acceleration: float = Field(0.05, gt=0)
+    """The same of the jaw, radians per frame²."""
+
+    eye_acceleration: float = Field(0.1, gt=0)
+    """The same of the gaze, radians per frame²: saccades are fast."""
+
+    chunk_frames: int = Field(750, ge=10)
+    """Frames fitted at once; a longer clip is fitted in overlapping chunks."""
+
+    overlap_frames: int = Field(40, ge=2)
+    """Frames two chunks share; the chunks are blended there."""
+
+    min_valid: float = Field(0.8, ge=0, le=1)
+    """The least share of frames with landmarks that makes a clip usable."""
+
+    max_error: float = Field(0.12, gt=0)
+    """The fit has diverged when the mean error of the 68 landmarks exceeds this, of the eyes."""
