@@ -60,6 +60,12 @@ class FaceBoxes:
     size: tuple[int, int]  # width, height of the frames
 
 
+def face_boxes(faces: FaceBoxes) -> np.ndarray:  # (T, 4) x0, y0, x1, y1 pixels
+    """Give the face of every frame as a box."""
+    half = faces.side[:, None] / 2
+    return np.concatenate((faces.centre - half, faces.centre + half), axis=1)
+
+
 def find_faces(
     frames: Iterable[np.ndarray],  # each (H, W, 3) uint8 RGB
     detector: FaceDetector,
@@ -130,8 +136,8 @@ def _has_second(detections: list[Detection], main: Detection, ratio: float) -> b
 def _refuse_crowd(crowded: list[int], looked_at: int, settings: CropSettings, source: Path | str) -> None:
     if len(crowded) > settings.second_face_share * looked_at:
         raise InputError(
-            f"{source}: two faces of similar size in frame {crowded[0]} and {len(crowded) / looked_at:.0%} of the clip; "
-            "crop the video so that one person is in view"
+            f"{source}: two faces of similar size in frame {crowded[0]} and in {len(crowded) / looked_at:.0%} "
+            "of the clip; crop the video so that one person is in view"
         )
 
 
@@ -177,9 +183,8 @@ def square_path(
     if (np.abs(faces.centre - middle).max(axis=1) > settings.steady_share * side).any():
         path = gaussian_filter1d(faces.centre.astype(np.float64), sigma, axis=0, mode="nearest")
     corner = path - side[:, None] / 2
-    if np.ptp(side) == 0:
-        if np.ptp(path, axis=0).max() == 0:
-            corner = np.round(corner)  # whole pixels: a crop of the same size then copies them
+    if np.ptp(side) == 0 and np.ptp(path, axis=0).max() == 0:
+        corner = np.round(corner)  # whole pixels: a crop of the same size then copies them
     limit = np.array([width, height]) - side[:, None]
     corner = np.clip(corner, 0, limit)
     return np.concatenate((corner, side[:, None]), axis=1).astype(np.float32)

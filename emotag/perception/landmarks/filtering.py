@@ -16,7 +16,7 @@ def one_euro(
 ) -> np.ndarray:  # (T, ...)
     """Filter along time (Casiez et al., the 1€ filter, CHI 2012); starts anew after a frame that is not valid.
 
-    Run forwards and backwards and averaged, since a clip is known as a whole: the delay of one pass cancels the other's.
+    Run forwards and backwards and averaged, since a clip is known whole: the delays of the passes cancel.
     """
     out = np.full_like(values, np.nan)
     edges = np.flatnonzero(np.diff(np.concatenate(([0], valid.astype(np.int8), [0]))))

@@ -1,0 +1,58 @@
+"""Stage `crop`: the smooth, face-centred square video of a clip."""
+
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from emotag.media.sheet import GREEN, YELLOW, contact_sheet, draw_box, spread
+from emotag.media.video import count_frames, frames_at, stream_frames, write_video
+from emotag.perception.crop import crop_frames, face_boxes, find_faces, square_path
+from emotag.perception.detection.blazeface import BlazeFace
+from emotag.progress import summary, track
+from emotag.tables import frame_table, write_table
+from stages.run import run
+from stages.settings import load_settings
+from stages.workspace import Workspace
+
+
+def crop(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml.")]) -> None:
+    """Find the face in every frame and cut the square around it."""
+    settings = load_settings()
+    workspace = Workspace()
+    source = workspace.file("ingest", clip, "mp4")
+    target = workspace.file("crop", clip, "mp4")
+    detector = BlazeFace(workspace.open_models, min_score=settings.crop.min_score)
+    frames = count_frames(source)
+
+    faces = find_faces(track(stream_frames(source), f"faces {clip}", frames), detector, settings.crop, source)
+    boxes = square_path(faces, settings.resolution, settings.crop)
+    images = track(crop_frames(stream_frames(source), boxes, settings.resolution), f"crop {clip}", frames)
+    write_video(target, images)
+
+    table = frame_table(clip, {"box": boxes, "score": faces.score, "valid": faces.valid})
+    metadata = {"engine": detector.engine, "weights": detector.digest, "source_size": list(faces.size)}
+    write_table(target.with_suffix(".parquet"), table, metadata)
+
+    shown = spread(frames)
+    squares = np.concatenate((boxes[:, :2], boxes[:, :2] + boxes[:, 2:]), axis=1)
+    drawn = [
+        draw_box(draw_box(image, squares[i], GREEN), face_boxes(faces)[i], YELLOW)
+        for i, image in zip(shown, frames_at(source, shown))
+    ]
+    captions = [f"{i}  score {faces.score[i]:.2f}" + ("" if faces.valid[i] else "  bridged") for i in shown]
+    contact_sheet(target.with_suffix(".jpg"), drawn, captions)
+    summary(
+        f"crop {clip}",
+        [
+            ("frames", frames),
+            ("square", f"{boxes[:, 2].min():g} to {boxes[:, 2].max():g} px → {settings.resolution} px"),
+            ("path", "still" if not np.ptp(boxes, axis=0).any() else "moving"),
+            ("bridged frames", int((~faces.valid).sum())),
+            ("file", target),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    run(crop)
