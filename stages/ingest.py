@@ -15,7 +15,7 @@ def ingest(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml
     """Read a clip's source video into data/ingest."""
     settings = load_settings()
     workspace = Workspace()
-    source = settings.clips[clip]
+    source = settings.clip(clip)
     video = workspace.file("ingest", clip, "mp4")
     probe = ingest_video(
         source.video,

@@ -1,6 +1,7 @@
 """Any video to the pipeline's one clock: 25 fps constant, upright, with 16 kHz mono sound of the same length."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,8 @@ def ingest(
 
     Gives the probe. Frame i shows the source frame nearest in time to start_s + i / 25; sample n is heard at
     start_s + n / 16000; the sound is cut or padded to the video's end. Streamed: memory does not grow with length.
-    All three files appear, or none does. Raises InputError when the source is missing, unreadable, incomplete, too short,
-    or lacks the sound that the settings ask for.
+    All three files appear, or none does. Raises InputError when the source is missing, unreadable, incomplete, too
+    short, or lacks the sound that the settings ask for.
     """
     video = SourceVideo(source)
     if start_s < 0 or (end_s is not None and end_s <= start_s):
@@ -64,7 +65,10 @@ def ingest(
         )
     with atomic(video_path) as partial_video, atomic(audio_path) as partial_audio:
         frames = nearest_at_rate(video.frames(), start_s, end_s)
-        rows = encode_video(partial_video, progress(frames), crf=settings.crf)
+        first = next(frames, None)
+        if first is None:
+            raise InputError(f"{source}: start_s {start_s:g} lies beyond the video's end at {video.end_s:.2f} s")
+        rows = encode_video(partial_video, progress(chain((first,), frames)), crf=settings.crf)
         _refuse_incomplete(video, end_s)
         if rows < settings.min_seconds * FPS:
             raise InputError(

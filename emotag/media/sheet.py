@@ -1,4 +1,4 @@
-"""Contact sheets: a few frames of a clip with the result drawn on them, so that a person sees at a glance if it worked."""
+"""Contact sheets: a few frames of a clip with the result drawn on them, to see at a glance if it worked."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import av
 from av.filter import Graph
@@ -126,7 +126,10 @@ class _Upright:
         graph = Graph()
         nodes = [
             graph.add_buffer(
-                width=frame.width, height=frame.height, format=frame.format, time_base=stream.time_base or Fraction(1, FPS)
+                width=frame.width,
+                height=frame.height,
+                format=frame.format,
+                time_base=stream.time_base or Fraction(1, FPS),
             )
         ]
         nodes += [graph.add(name, arguments) for name, arguments in steps]
@@ -138,7 +141,7 @@ class _Upright:
         if self._graph is None:
             return frame
         self._graph.push(frame)
-        return self._graph.pull()
+        return cast(av.VideoFrame, self._graph.pull())
 
 
 def nearest_at_rate(
@@ -146,7 +149,7 @@ def nearest_at_rate(
     start_s: float,
     end_s: float | None,
 ) -> Iterator[Item]:
-    """Yield for every tick start_s + i / 25 the item nearest in time, up to `end_s` or half a period past the last item.
+    """Yield for every tick start_s + i / 25 the item nearest in time, up to `end_s` or the end of the last item.
 
     By time and not by count, so that sound stays where it is whatever the source's rate; the nearest and not the one
     before, so that the picture is late by nothing on average.
@@ -161,8 +164,7 @@ def nearest_at_rate(
             while (at := start_s + tick / FPS) < middle:
                 if end_s is not None and at > end_s - TIME_TOLERANCE_S:
                     return
-                if at >= 0:
-                    yield previous[1]
+                yield previous[1]
                 tick += 1
         previous = (time_s, item)
     if previous is None:

@@ -112,7 +112,7 @@ def frames_at(path: Path | str, frames: Sequence[int]) -> list[np.ndarray]:
             tick = Fraction(1, FPS) / (stream.time_base or Fraction(1, FPS))  # of the stream, a frame
             for number in frames:
                 container.seek(round(number * tick), stream=stream)
-                at = (frame for frame in container.decode(stream) if round(frame.pts / tick) >= number)
+                at = (frame for frame in container.decode(stream) if round((frame.pts or 0) / tick) >= number)
                 frame = next(at, None)
                 if frame is None:
                     raise InputError(f"{path}: has no frame {number}; run the stage that makes it again")

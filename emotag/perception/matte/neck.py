@@ -1,0 +1,50 @@
+"""Where the head ends: the line of the tracked neck, and what of a person lies above it."""
+
+import numpy as np
+
+
+def neck_line(
+    ring: np.ndarray,  # (N, 2) pixels: the projected ring under the neck, in order around
+) -> np.ndarray:  # (M, 2) pixels, x ascending
+    """Give the visible lower edge of the ring as a polyline across the picture.
+
+    The ring's near half hides its far half. Seen from the height of a head the near half lies lower in the picture, so
+    that the line is the largest y of the ring at every x.
+    """
+    following = np.roll(ring, -1, axis=0)
+    left, right = ring[:, 0].min(), ring[:, 0].max()
+    columns = np.linspace(left, right, max(2, int(np.ceil(right - left)) + 1))
+    low_x, high_x = np.minimum(ring[:, 0], following[:, 0]), np.maximum(ring[:, 0], following[:, 0])
+    spans = (columns[:, None] >= low_x - 1e-6) & (columns[:, None] <= high_x + 1e-6)  # (M, N)
+    run = following[:, 0] - ring[:, 0]
+    steep = np.abs(run) < 1e-9
+    share = np.where(steep, 0.0, (columns[:, None] - ring[:, 0]) / np.where(steep, 1.0, run))
+    height = ring[:, 1] + np.clip(share, 0, 1) * (following[:, 1] - ring[:, 1])
+    height = np.where(steep, np.maximum(ring[:, 1], following[:, 1]), height)
+    return np.stack((columns, np.where(spans, height, -np.inf).max(axis=1)), axis=1)
+
+
+def head_alpha(
+    person: np.ndarray,  # (H, W) uint8: alpha of the person
+    line: np.ndarray,  # (M, 2) pixels, x ascending
+    softness: float,  # pixels over which the head fades out
+) -> np.ndarray:  # (H, W) uint8
+    """Keep of the person what lies above the line; beyond the line's ends it goes on level."""
+    height, width = person.shape
+    edge = np.interp(np.arange(width) + 0.5, line[:, 0], line[:, 1])
+    rows = np.arange(height)[:, None] + 0.5
+    above = np.clip((edge - rows) / max(softness, 1e-6) + 0.5, 0, 1)
+    return np.round(person * above).astype(np.uint8)
+
+
+def bridged_rings(
+    rings: np.ndarray,  # (T, N, 2) pixels
+    valid: np.ndarray,  # (T,) bool
+) -> np.ndarray:  # (T, N, 2)
+    """Fill the frames without a track from their neighbours in time. Raises ValueError when no frame has one."""
+    if not valid.any():
+        raise ValueError("no frame has a track")
+    frames, known = np.arange(len(rings)), np.flatnonzero(valid)
+    flat = rings.reshape(len(rings), -1)
+    filled = np.stack([np.interp(frames, known, values[known]) for values in flat.T], axis=1)
+    return filled.reshape(rings.shape)

@@ -1,0 +1,89 @@
+"""Stage `matte`: alpha of the person, and of the head above the tracked neck line."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+
+from emotag.camera import project
+from emotag.errors import InputError
+from emotag.head.model import HeadModel
+from emotag.media.sheet import GREEN, YELLOW, contact_sheet, draw_line, draw_mask, over_checkerboard, spread
+from emotag.media.video import count_frames, stream_frames, write_lossless
+from emotag.perception.matte.neck import bridged_rings, head_alpha, neck_line
+from emotag.perception.matte.selfie import SelfieSegmentation
+from emotag.perception.matte.sequence import person_alphas
+from emotag.progress import summary, track
+from emotag.tables import column, read_table
+from stages.run import run
+from stages.settings import load_settings
+from stages.workspace import Workspace
+
+SHOWN = 8
+
+
+def matte(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml.")]) -> None:
+    """Cut the person and the head out of every frame of a clip."""
+    settings = load_settings()
+    workspace = Workspace()
+    source = workspace.file("crop", clip, "mp4")
+    target = workspace.file("matte", clip, "mkv")
+    segmenter = SelfieSegmentation(workspace.open_models)
+    frames = count_frames(source)
+    rings = _neck_rings(workspace, clip, settings.resolution)
+    if len(rings) != frames:
+        raise InputError(f"data/track/{clip}.parquet: {len(rings)} rows for {frames} frames; run `dvc repro` again")
+
+    shown = spread(frames, SHOWN)
+    drawn: list[np.ndarray] = []
+    covered: list[float] = []
+
+    def images() -> Iterator[np.ndarray]:
+        stream = track(stream_frames(source), f"matte {clip}", frames)
+        for index, (image, person) in enumerate(person_alphas(stream, segmenter, settings.matte)):
+            line = neck_line(rings[index])
+            head = head_alpha(person, line, settings.matte.neck_softness * image.shape[0])
+            covered.append(float(head.mean()) / 255)
+            if index in shown:
+                drawn.append(draw_line(draw_mask(image, head, GREEN, 0.35), line, YELLOW))
+                drawn.append(over_checkerboard(image, person))
+            yield np.stack((person, head, np.zeros_like(head)), axis=2)
+
+    write_lossless(target, images())
+    captions = [text for index in shown for text in (f"{index}  head and neck line", f"{index}  person")]
+    contact_sheet(target.with_suffix(".jpg"), drawn, captions)
+    summary(
+        f"matte {clip}",
+        [("frames", frames), ("head covers", f"{np.mean(covered):.0%} of the picture"), ("file", target)],
+    )
+
+
+def _neck_rings(workspace: Workspace, clip: str, resolution: int) -> np.ndarray:  # (T, N, 2) pixels
+    """Project the tracked head's lower boundary into every frame."""
+    path = workspace.file("track", clip, "parquet")
+    table = read_table(path)
+    head = HeadModel.load(workspace.head)
+    ring = head.regions.get("neck_bottom")
+    if ring is None or not len(ring):
+        raise InputError(f"{workspace.head}: the head model has no region neck_bottom; run `dvc repro head`")
+    names = ("shape", "expression", "jaw_pose", "neck_pose", "eyes_pose", "rotation", "translation")
+    values = {name: torch.from_numpy(np.nan_to_num(column(table, name))) for name in names}
+    with torch.no_grad():
+        points = torch.cat(
+            [
+                head.vertices(**dict(zip(names, parts)))[:, ring]
+                for parts in zip(*(value.split(64) for value in values.values()))
+            ]
+        )
+        focal = torch.from_numpy(np.nan_to_num(column(table, "focal_length")))[:, None]
+        rings = project(points, focal, resolution, resolution)[0].numpy()
+    valid = column(table, "valid").astype(bool)
+    if not valid.any():
+        raise InputError(f"{path}: no frame could be tracked; look at {path.with_suffix('.jpg')}")
+    return bridged_rings(rings, valid)
+
+
+if __name__ == "__main__":
+    run(matte)
