@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from emotag.training.losses.reduce import weighted_mean
+from emotag.training.losses.reduce import known, weighted_mean
 
 MIN_SPREAD = 1e-4
 """Metres (and units of relative depth): a frame whose depth varies less than this inside its mask is left out."""
@@ -45,6 +45,7 @@ def depth_loss(
     towards the aligned truth and cannot lower the loss by flattening the head. Frames whose fitted scale is not
     positive (depth that contradicts the rendering) or whose depth does not vary are left out.
     """
+    relative = known(relative, mask)
     with torch.no_grad():
         scale, shift = align_depth(relative, depth, mask)
         target = scale[:, None, None] * relative + shift[:, None, None]
@@ -67,7 +68,8 @@ def normal_loss(
     mask: Tensor,  # (B, H, W) bool or weights
 ) -> Tensor:  # ()
     """L_N: mean of 1 − cos(N, N_gt) in the mask; pixels where either has no length are left out."""
+    truth = known(truth, mask[..., None])
     length = torch.linalg.vector_norm(normal.detach(), dim=-1)
-    known = (length > MIN_LENGTH) & (torch.linalg.vector_norm(truth, dim=-1) > MIN_LENGTH)
+    present = (length > MIN_LENGTH) & (torch.linalg.vector_norm(truth, dim=-1) > MIN_LENGTH)
     cosine = F.cosine_similarity(normal, truth, dim=-1, eps=MIN_LENGTH**2)
-    return weighted_mean(1 - cosine, mask.to(normal) * known)
+    return weighted_mean(1 - cosine, mask.to(normal) * present)

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from emotag.motion.mouth import MouthOffsets
-from emotag.training.losses.reduce import weighted_mean
+from emotag.training.losses.reduce import known, weighted_mean
 
 POSITION_LIMIT = 1.0
 """Distance from its triangle's centre, in units of the triangle, that costs a splat nothing."""
@@ -53,9 +53,13 @@ def track_loss(
     Expression and jaw each count as one mean, however many expressions the head has (METHOD.md, open point 7).
     """
     channel = None if valid is None else valid[..., None]
-    face = F.smooth_l1_loss(expression / expression_scale, tracked_expression / expression_scale, reduction="none")
-    mandible = F.smooth_l1_loss(jaw / jaw_scale, tracked_jaw / jaw_scale, reduction="none")
+    face = _huber(expression, known(tracked_expression, channel), expression_scale)
+    mandible = _huber(jaw, known(tracked_jaw, channel), jaw_scale)
     return weighted_mean(face, channel) + weighted_mean(mandible, channel)
+
+
+def _huber(values: Tensor, target: Tensor, scale: Tensor) -> Tensor:
+    return F.smooth_l1_loss(values / scale, target / scale, reduction="none")
 
 
 def smoothness(

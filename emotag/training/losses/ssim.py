@@ -31,7 +31,8 @@ def ssim(
     """Mean SSIM over the pixels whose window lies inside the image, and inside `mask` when given (by its centre).
 
     Without a mask equal to scikit-image's `structural_similarity(gaussian_weights=True, sigma=1.5,
-    use_sample_covariance=False, data_range=1)` and to torchmetrics' default. An empty mask gives 0.
+    use_sample_covariance=False, data_range=1)`. (torchmetrics has the same map, but also averages over a border of
+    reflected pixels.) An empty mask gives 0.
     """
     similarity = ssim_map(image, truth)
     if mask is None:
