@@ -10,13 +10,19 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from emotag.errors import InputError
 from emotag.head.settings import HeadSettings
+from emotag.media.ingest import IngestSettings
 from emotag.motion.settings import MotionSettings
 from emotag.perception.audio.protocol import AudioSettings
 from emotag.perception.crop import CropSettings
+from emotag.perception.geometry.settings import GeometrySettings
 from emotag.perception.landmarks.sequence import LandmarksSettings
+from emotag.perception.matte.sequence import MatteSettings
 from emotag.perception.tracking.settings import ShapeSettings, TrackSettings
+from emotag.report.settings import ReportSettings
 from emotag.settings import Settings
 from emotag.splats.splats import SplatSettings
+from emotag.synthesis.compose import CompositionSettings
+from emotag.synthesis.plate import PlateSettings
 from emotag.training.settings import TrainingSettings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -88,6 +94,16 @@ class VideoEntry(Settings):
     """The clip whose frames give head pose, upper face, torso and background."""
 
 
+class ComposeSettings(Settings):
+    """How a rendered head is laid over a frame."""
+
+    plate: PlateSettings = PlateSettings()
+    """The background behind the person."""
+
+    composition: CompositionSettings = CompositionSettings()
+    """Taking the true head out, and laying the rendered one over."""
+
+
 class PipelineSettings(Settings):
     """params.yaml."""
 
@@ -121,6 +137,9 @@ class PipelineSettings(Settings):
     head: HeadSettings = HeadSettings()
     """The head model."""
 
+    ingest: IngestSettings = IngestSettings()
+    """Any video to 25 fps and 16 kHz."""
+
     crop: CropSettings = CropSettings()
     """Face-centred crops."""
 
@@ -132,6 +151,12 @@ class PipelineSettings(Settings):
 
     track: TrackSettings = TrackSettings()
     """Per-frame tracking."""
+
+    matte: MatteSettings = MatteSettings()
+    """Person and head mattes."""
+
+    geometry: GeometrySettings = GeometrySettings()
+    """Pseudo ground truth of depth and normals."""
 
     audio: AudioSettings = AudioSettings()
     """Speech features."""
@@ -147,6 +172,12 @@ class PipelineSettings(Settings):
 
     adapt: TrainingSettings
     """Adaptation."""
+
+    compose: ComposeSettings = ComposeSettings()
+    """Composition of rendered heads and true frames."""
+
+    report: ReportSettings = ReportSettings()
+    """The HTML page."""
 
     @field_validator("clips", "identities", "avatars", "tests", "sounds", "videos", mode="after")
     @classmethod
@@ -173,6 +204,9 @@ class PipelineSettings(Settings):
         for where, name, section in wanted:
             if name not in section:
                 raise ValueError(f"{where} names '{name}', which is not there")
+        for name in self.sounds:
+            if name in self.clips:
+                raise ValueError(f"'{name}' names a clip and a sound: both would be data/audio/{name}.parquet")
         for name, avatar in self.avatars.items():
             if avatar.reference != self.identities[name].reference:
                 raise ValueError(f"avatars.{name}.reference is not the person's reference clip")
@@ -187,6 +221,14 @@ class PipelineSettings(Settings):
     def identity(self, name: str) -> IdentityEntry:
         """Give a person. Raises InputError when there is none of that name."""
         return _entry(self.identities, name, "identity")
+
+    def test(self, name: str) -> TestEntry:
+        """Give a test. Raises InputError when there is none of that name."""
+        return _entry(self.tests, name, "test")
+
+    def video(self, name: str) -> VideoEntry:
+        """Give a video. Raises InputError when there is none of that name."""
+        return _entry(self.videos, name, "video")
 
     def corpus_clips(self) -> list[str]:
         """Name the clips that pretraining sees."""
