@@ -1,0 +1,214 @@
+"""Which charts the report draws, from per-frame tables and training logs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from emotag.metrics.action_units import ALL_UNITS, UPPER_FACE
+from emotag.metrics.landmarks import correlation
+from emotag.report.chart import Line, Marker, line_chart, sparkline
+from emotag.report.data import Columns, TrainingLog
+from emotag.tables import FPS
+
+UNIT_NAMES = {
+    "AU01_r": "inner brow raiser",
+    "AU02_r": "outer brow raiser",
+    "AU04_r": "brow lowerer",
+    "AU05_r": "upper lid raiser",
+    "AU06_r": "cheek raiser",
+    "AU07_r": "lid tightener",
+    "AU09_r": "nose wrinkler",
+    "AU10_r": "upper lip raiser",
+    "AU12_r": "lip corner puller",
+    "AU14_r": "dimpler",
+    "AU15_r": "lip corner depressor",
+    "AU17_r": "chin raiser",
+    "AU20_r": "lip stretcher",
+    "AU23_r": "lip tightener",
+    "AU25_r": "lips part",
+    "AU26_r": "jaw drop",
+    "AU45_r": "blink",
+}
+"""FACS names of OpenFace's intensities."""
+
+UNIT_RANGE = (0.0, 5.0)
+"""Range of an intensity."""
+
+_SMOOTHED_SHARE = 40  # a training curve's moving mean covers this fraction of it
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with its title, its legend (label, style) and a sentence."""
+
+    title: str
+    chart: Markup
+    legend: Sequence[tuple[str, str]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class UnitRow:
+    """One action unit's small chart."""
+
+    name: str  # "AU12"
+    meaning: str
+    chart: Markup
+    error: float  # mean squared difference, NaN when unknown
+
+
+def frame_figures(frames: Columns) -> list[Figure]:
+    """Give the charts of one test clip that it has columns for: PSNR, mouth opening, gate against emotion intensity."""
+    time_s = _times(frames)
+    drawn = [
+        _figure(
+            "PSNR per frame",
+            time_s,
+            frames,
+            (("psnr", "avatar", "avatar"), ("psnr_frozen", "frozen face", "frozen")),
+            "dB",
+        ),
+        _figure(
+            "PSNR of the head per frame",
+            time_s,
+            frames,
+            (("psnr_head", "avatar", "avatar"), ("psnr_head_frozen", "frozen face", "frozen")),
+            "dB",
+        ),
+        _figure(
+            "Mouth opening",
+            time_s,
+            frames,
+            (
+                ("mouth_opening_truth", "truth", "truth"),
+                ("mouth_opening", "avatar", "avatar"),
+                ("mouth_opening_frozen", "frozen face", "frozen"),
+            ),
+            "of the eye distance",
+            _mouth_note(frames),
+        ),
+        _figure(
+            "Gate and emotion intensity",
+            time_s,
+            frames,
+            (("e", "e = 1 − p(neutral), the teacher", "truth"), ("gate", "g, predicted from the voice", "avatar")),
+            "",
+            "The gate should rise where the teacher sees emotion (L_score, Eq. 13).",
+            (0.0, 1.02),
+        ),
+    ]
+    return [figure for figure in drawn if figure.chart]
+
+
+def unit_rows(frames: Columns) -> list[UnitRow]:
+    """Give a small chart per action unit that both truth and avatar have."""
+    rows = []
+    for unit in ALL_UNITS:
+        if unit not in frames or f"{unit}_truth" not in frames:
+            continue
+        truth, render = frames[f"{unit}_truth"], frames[unit]
+        squared = (render - truth) ** 2
+        known = squared[np.isfinite(squared)]
+        name = unit.removesuffix("_r")
+        lines = [Line("truth", truth, "truth"), Line("avatar", render, "avatar")]
+        label = f"{name} {UNIT_NAMES[unit]} ({'upper' if unit in UPPER_FACE else 'lower'} face): truth and avatar"
+        error = float(known.mean()) if known.size else float("nan")
+        rows.append(UnitRow(name, UNIT_NAMES[unit], sparkline(lines, label=label, y_range=UNIT_RANGE), error))
+    return rows
+
+
+def training_figures(log: TrainingLog) -> list[Figure]:
+    """Give loss (logarithmic), its terms, and PSNR over the frames seen."""
+    columns = log.columns
+    x = columns.get("frames_seen")
+    if x is None or not len(x):
+        return []
+    markers = _stage_markers(x, log.stages)
+    figures = []
+    if "loss" in columns:
+        figures.append(_training_figure("Loss", x, columns["loss"], markers, logarithmic=True))
+    terms = [name for name in columns if name.startswith("loss_") and np.nanmax(np.abs(columns[name]), initial=0) > 0]
+    if terms:
+        styles = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+        lines = [
+            Line(name.removeprefix("loss_"), _smoothed(columns[name]), style) for name, style in zip(terms, styles)
+        ]
+        chart = line_chart(
+            x, lines, label="Loss terms over frames seen", x_label="frames seen", logarithmic=True, markers=markers
+        )
+        figures.append(Figure("Terms of the loss", chart, [(line.label, line.style) for line in lines], "Smoothed."))
+    if "psnr" in columns:
+        figures.append(_training_figure("PSNR in training", x, columns["psnr"], markers, unit="dB"))
+    return [figure for figure in figures if figure.chart]
+
+
+def _training_figure(
+    title: str,
+    x: np.ndarray,
+    values: np.ndarray,
+    markers: list[Marker],
+    unit: str = "",
+    logarithmic: bool = False,
+) -> Figure:
+    lines = [Line("per step", values, "faint"), Line("smoothed", _smoothed(values), "avatar")]
+    chart = line_chart(
+        x,
+        lines,
+        label=f"{title} over frames seen",
+        x_label="frames seen",
+        y_label=unit,
+        logarithmic=logarithmic,
+        markers=markers,
+    )
+    return Figure(title, chart, [(line.label, line.style) for line in lines])
+
+
+def _figure(
+    title: str,
+    time_s: np.ndarray,
+    frames: Columns,
+    series: tuple[tuple[str, str, str], ...],  # column, label, style
+    unit: str,
+    note: str = "",
+    y_range: tuple[float, float] | None = None,
+) -> Figure:
+    lines = [Line(label, frames[column], style) for column, label, style in series if column in frames]
+    # A frozen face alone, or a truth alone, compares with nothing.
+    if not any(line.style == "avatar" for line in lines):
+        return Figure(title, Markup(""), [])
+    chart = line_chart(time_s, lines, label=title, x_label="seconds", y_label=unit, y_range=y_range)
+    return Figure(title, chart, [(line.label, line.style) for line in lines], note)
+
+
+def _mouth_note(frames: Columns) -> str:
+    if "mouth_opening" not in frames or "mouth_opening_truth" not in frames:
+        return ""
+    r = correlation(frames["mouth_opening_truth"], frames["mouth_opening"])
+    return f"Correlation of avatar and truth: {r:.2f}." if np.isfinite(r) else ""
+
+
+def _stage_markers(x: np.ndarray, stages: Sequence[str]) -> list[Marker]:
+    """Mark where the curriculum's next stage first appears (with several people, stages interleave after that)."""
+    first: dict[str, float] = {}
+    for at, stage in zip(x, stages):
+        if stage:
+            first.setdefault(stage, float(at))
+    return [Marker(at, f"{stage} →") for stage, at in list(first.items())[1:]]
+
+
+def _smoothed(values: np.ndarray) -> np.ndarray:
+    """Give a centred moving mean that skips NaN."""
+    width = max(1, len(values) // _SMOOTHED_SHARE) | 1
+    known = np.isfinite(values)
+    window = np.ones(width)
+    total = np.convolve(np.where(known, values, 0), window, "same")
+    count = np.convolve(known.astype(np.float64), window, "same")
+    return np.where(known, total / np.maximum(count, 1), np.nan)
+
+
+def _times(frames: Columns) -> np.ndarray:
+    if "time_s" in frames:
+        return frames["time_s"]
+    return np.arange(len(next(iter(frames.values()), ()))) / FPS

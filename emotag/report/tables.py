@@ -1,0 +1,131 @@
+"""The rows of the report's tables, ready to print."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emotag.metrics.catalogue import BY_KEY, METRICS, Metric
+from emotag.report.data import IdentityResult
+from emotag.report.paper import TABLE_1
+
+MISSING = "–"
+"""Printed for what was not, or cannot be, measured."""
+
+OVERVIEW = ("psnr", "ssim", "psnr_head", "lmd", "aue_lower", "aue_upper", "mouth_correlation")
+"""Metrics of the table at the top."""
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """One metric of a test beside its baseline, the true video's own value and the paper's."""
+
+    label: str
+    arrow: str  # ↑ higher is better, ↓ lower is better, empty
+    unit: str
+    explanation: str
+    avatar: str
+    frozen: str
+    gain: str  # over the frozen face
+    better: bool | None  # None: no direction, or nothing to compare with
+    truth: str
+    paper: str  # Table 1, neutral / emotional
+
+
+@dataclass(frozen=True)
+class OverviewCell:
+    """Avatar above, frozen face below."""
+
+    avatar: str
+    frozen: str
+    better: bool | None
+
+
+@dataclass(frozen=True)
+class OverviewRow:
+    """One test."""
+
+    identity: str
+    test: str
+    seconds: str
+    cells: Sequence[OverviewCell]
+
+
+def metric_rows(summary: Mapping[str, Any]) -> list[MetricRow]:
+    """Give the table of one test from its entry in the metrics JSON."""
+    metrics, frozen = summary.get("metrics") or {}, summary.get("frozen") or {}
+    truth, gains = summary.get("truth") or {}, summary.get("improvement") or {}
+    rows = []
+    for metric in METRICS:
+        if metric.key not in metrics:
+            continue
+        gain = gains.get(metric.key) or {}
+        neutral, emotional = (TABLE_1[kind].get(metric.key) for kind in ("neutral", "emotional"))
+        rows.append(
+            MetricRow(
+                label=metric.label,
+                arrow=arrow(metric),
+                unit=metric.unit,
+                explanation=metric.explanation,
+                avatar=number(metrics[metric.key], metric.decimals),
+                frozen=number(frozen.get(metric.key), metric.decimals),
+                gain=_gain(gain, metric),
+                better=None if gain.get("absolute") is None else gain["absolute"] > 0,
+                truth=number(truth.get(metric.key), metric.decimals),
+                paper=MISSING if neutral is None or emotional is None else f"{neutral:g} / {emotional:g}",
+            )
+        )
+    return rows
+
+
+def overview_rows(identities: Sequence[IdentityResult], fps: float) -> list[OverviewRow]:
+    """Give the table of all tests."""
+    rows = []
+    for identity in identities:
+        for test in identity.tests:
+            metrics, frozen = test.summary.get("metrics") or {}, test.summary.get("frozen") or {}
+            gains = test.summary.get("improvement") or {}
+            cells = [
+                OverviewCell(
+                    number(metrics.get(key), BY_KEY[key].decimals),
+                    number(frozen.get(key), BY_KEY[key].decimals),
+                    gains[key]["absolute"] > 0 if key in gains else None,
+                )
+                for key in OVERVIEW
+            ]
+            rows.append(OverviewRow(identity.name, test.name, f"{test.summary.get('frames', 0) / fps:.1f} s", cells))
+    return rows
+
+
+def arrow(metric: Metric) -> str:
+    """Give ↑ when higher is better, ↓ when lower is."""
+    return "" if metric.higher_is_better is None else "↑" if metric.higher_is_better else "↓"
+
+
+def number(value: float | None, decimals: int) -> str:
+    """Print a number with a true minus sign, or MISSING."""
+    if value is None:
+        return MISSING
+    return f"{value:.{decimals}f}".replace("-", "−")
+
+
+def duration(seconds: float | None) -> str:
+    """Print seconds as a person would say them: 0.4 s, 12 s, 3 min 05 s, 2 h 10 min."""
+    if seconds is None:
+        return MISSING
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def _gain(gain: Mapping[str, float | None], metric: Metric) -> str:
+    absolute, relative = gain.get("absolute"), gain.get("relative")
+    if absolute is None:
+        return ""
+    if metric.unit == "dB":  # a ratio of decibels says nothing
+        return f"{absolute:+.2f} dB".replace("-", "−")
+    return (f"{absolute:+.{metric.decimals}f}" if relative is None else f"{relative:+.0%}").replace("-", "−")

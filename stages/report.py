@@ -1,0 +1,208 @@
+"""Stage `report`: one self-contained HTML page of everything the workspace holds."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emotag import __version__
+from emotag.errors import InputError
+from emotag.files import atomic, read_json
+from emotag.progress import progress_bar, summary
+from emotag.report.build import build_report
+from emotag.report.data import Engine, IdentityResult, ReportData, Sheet, TestResult, Timing, TrainingLog, Video
+from emotag.tables import read_metadata, read_table, to_frame
+from stages.run import run
+from stages.settings import PipelineSettings, load_settings
+from stages.workspace import Workspace
+
+PERCEPTION = (
+    "crop",
+    "landmarks",
+    "shape",
+    "track",
+    "matte",
+    "action_units",
+    "emotion",
+    "identity",
+    "audio",
+    "sounds",
+    "geometry",
+)
+"""Folders of data/ that hold contact sheets and engines' notes, in the order of the DAG."""
+
+COMPARISON, AVATAR = "-compare", "-avatar"
+"""Endings of a test's video names: truth, avatar and frozen side by side; the avatar alone."""
+
+
+def report() -> None:
+    """Write reports/report.html."""
+    workspace = Workspace()
+    settings = load_settings()
+    data = collect(workspace, settings)
+    output = workspace.reports / "report.html"
+    videos = sum(len(one.speech) + sum(len(test.videos) for test in one.tests) for one in data.identities)
+    with progress_bar("report", videos + len(data.sheets)) as bar:
+        page = build_report(data, settings.report, lambda what: bar.advance(1, what))
+    with atomic(output) as partial:
+        partial.write_text(page, encoding="utf-8")
+    summary(
+        "report",
+        [
+            ("identities", ", ".join(one.name for one in data.identities) or "none yet"),
+            ("tests", sum(len(one.tests) for one in data.identities)),
+            ("videos", videos),
+            ("contact sheets", len(data.sheets)),
+            ("size", f"{output.stat().st_size / 1e6:.1f} MB"),
+            ("page", output),
+        ],
+    )
+
+
+def collect(workspace: Workspace, settings: PipelineSettings) -> ReportData:
+    """Gather what the workspace holds by now. Raises InputError on a metrics file that is not one."""
+    results = _results(workspace)
+    names = sorted(set(results) | _folders(workspace.reports / "videos") | _folders(workspace.avatar("x").parent))
+    motion_log = _log(workspace.motion / "log.parquet")
+    identities = [_identity(workspace, settings, name, results.get(name, [])) for name in names]
+    return ReportData(
+        created=datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
+        version=__version__,
+        identities=identities,
+        motion_log=motion_log,
+        corpus=settings.corpus,
+        sheets=_sheets(workspace),
+        engines=_engines(workspace),
+        timings=_timings(identities, motion_log),
+    )
+
+
+def _results(workspace: Workspace) -> dict[str, list[tuple[Path, Mapping[str, Any]]]]:
+    """Read the metrics files, by identity."""
+    found: dict[str, list[tuple[Path, Mapping[str, Any]]]] = {}
+    for file in sorted((workspace.reports / "metrics").glob("*.json")):
+        content = read_json(file)
+        if not isinstance(content, dict) or "identity" not in content or "tests" not in content:
+            raise InputError(f"{file}: holds no 'identity' and 'tests'; delete it and run stage 'evaluate' again")
+        found.setdefault(content["identity"], []).append((file, content))
+    return found
+
+
+def _identity(
+    workspace: Workspace,
+    settings: PipelineSettings,
+    name: str,
+    results: Sequence[tuple[Path, Mapping[str, Any]]],
+) -> IdentityResult:
+    entry = settings.identities.get(name)
+    card_file = workspace.avatar(name) / "avatar.json"
+    card = read_json(card_file) if card_file.exists() else {}
+    tests = [_test(workspace, name, file, one) for file, content in results for one in content["tests"]]
+    training: dict[str, Any] = dict(card.get("training") or {})
+    speed: dict[str, Any] = {}
+    for _, content in results:
+        training |= content.get("training") or {}
+        speed |= content.get("speed") or {}
+    # An avatar carries the consent it was made with; what params.yaml says today may be newer than that.
+    consent = card.get("consent") or (entry.consent if entry else None)
+    return IdentityResult(
+        name=name,
+        consent=consent,
+        reference=entry.reference if entry else None,
+        tests=tests,
+        speech=_speech(workspace, settings, name),
+        log=_log(workspace.avatar(name) / "log.parquet"),
+        training=training,
+        speed=speed,
+    )
+
+
+def _test(workspace: Workspace, identity: str, file: Path, entry: Mapping[str, Any]) -> TestResult:
+    """Put a test's numbers, frames and video together. A metrics file is named after its identity or its one test."""
+    name = entry.get("test") or (entry["clip"] if file.stem == identity else file.stem)
+    table = workspace.reports / "frames" / f"{file.stem}.parquet"
+    frames = None
+    if table.exists():
+        rows = to_frame(read_table(table))
+        frames = _columns(rows[rows["clip"] == entry["clip"]])
+    video = workspace.reports / "videos" / identity / f"{name}{COMPARISON}.mp4"
+    videos = [Video(video, name, "True video, avatar, frozen face.")] if video.exists() else []
+    return TestResult(name, entry, frames, videos)
+
+
+def _speech(workspace: Workspace, settings: PipelineSettings, identity: str) -> list[Video]:
+    videos = []
+    for file in sorted((workspace.reports / "videos" / identity).glob("*.mp4")):
+        if file.stem.endswith((COMPARISON, AVATAR)):
+            continue
+        entry = settings.videos.get(file.stem)
+        videos.append(Video(file, file.stem, f"Speaks {entry.sound}." if entry else ""))
+    return videos
+
+
+def _log(file: Path) -> TrainingLog | None:
+    if not file.exists():
+        return None
+    rows = to_frame(read_table(file))
+    stages = [str(stage) for stage in rows["stage"]] if "stage" in rows else []
+    return TrainingLog(_columns(rows), stages)
+
+
+def _columns(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    numeric = rows.select_dtypes("number")
+    return {str(name): numeric[name].to_numpy(np.float64) for name in numeric}
+
+
+def _sheets(workspace: Workspace) -> list[Sheet]:
+    sheets = []
+    for stage in PERCEPTION:
+        folder = workspace.file(stage, "x", "jpg").parent
+        files = sorted(file for suffix in ("jpg", "png") for file in folder.glob(f"*.{suffix}"))
+        sheets += [Sheet(stage, file.stem, file) for file in files if not file.name.startswith(".")]
+    pictures = workspace.motion / "sheet.jpg"
+    sheets += [Sheet("pretrain", "motion", pictures)] if pictures.exists() else []
+    avatars = sorted(workspace.avatar("x").parent.glob("*/sheet.jpg"))
+    return sheets + [Sheet("adapt", file.parent.name, file) for file in avatars]
+
+
+def _engines(workspace: Workspace) -> list[Engine]:
+    """Count the artifacts of each stage by their makers."""
+    engines = []
+    for stage in PERCEPTION:
+        folder = workspace.file(stage, "x", "parquet").parent
+        notes = [read_metadata(file) for file in sorted(folder.glob("*.parquet"))]
+        notes += [note for file in sorted(folder.glob("*.json")) if isinstance(note := read_json(file), dict)]
+        makers: dict[tuple[str, str, str], int] = {}
+        for note in notes:
+            if note.get("engine"):
+                maker = (str(note["engine"]), str(note.get("version") or ""), str(note.get("weights") or ""))
+                makers[maker] = makers.get(maker, 0) + 1
+        engines += [Engine(stage, *maker, count) for maker, count in makers.items()]
+    return engines
+
+
+def _timings(identities: Sequence[IdentityResult], motion_log: TrainingLog | None) -> list[Timing]:
+    timings = []
+    if motion_log and len(motion_log.columns.get("seconds", ())):
+        frames = motion_log.columns["frames_seen"][-1]
+        timings.append(Timing("pretraining", float(motion_log.columns["seconds"][-1]), f"{frames:,.0f} frames"))
+    for one in identities:
+        if one.training.get("seconds"):
+            frames, device = one.training.get("frames_seen", 0), one.training.get("device", "")
+            detail = f"{frames:,} frames" + (f" on {device}" if device else "")
+            timings.append(Timing(f"adaptation of {one.name}", float(one.training["seconds"]), detail))
+        if one.speed.get("fps"):
+            detail = f"{one.speed['fps']:.1f} frames a second"
+            timings.append(Timing(f"one second of video of {one.name}", 25 / float(one.speed["fps"]), detail))
+    return timings
+
+
+def _folders(parent: Path) -> set[str]:
+    return {folder.name for folder in parent.iterdir() if folder.is_dir()} if parent.exists() else set()
+
+
+if __name__ == "__main__":
+    run(report)
