@@ -1,13 +1,15 @@
 """Stage `crop`: the smooth, face-centred square video of a clip."""
 
+import shutil
 from typing import Annotated
 
 import numpy as np
 import typer
 
+from emotag.files import atomic
 from emotag.media.sheet import GREEN, YELLOW, contact_sheet, draw_box, spread
 from emotag.media.video import count_frames, frames_at, stream_frames, write_video
-from emotag.perception.crop import crop_frames, face_boxes, find_faces, square_path
+from emotag.perception.crop import crop_frames, face_boxes, find_faces, is_whole_frame, square_path
 from emotag.perception.detection.blazeface import BlazeFace
 from emotag.progress import summary, track
 from emotag.tables import frame_table, write_table
@@ -27,8 +29,12 @@ def crop(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml."
 
     faces = find_faces(track(stream_frames(source), f"faces {clip}", frames), detector, settings.crop, source)
     boxes = square_path(faces, settings.resolution, settings.crop)
-    images = track(crop_frames(stream_frames(source), boxes, settings.resolution), f"crop {clip}", frames)
-    write_video(target, images)
+    if is_whole_frame(boxes, faces.size, settings.resolution):
+        with atomic(target) as partial:
+            shutil.copyfile(source, partial)
+    else:
+        images = crop_frames(stream_frames(source), boxes, settings.resolution)
+        write_video(target, track(images, f"crop {clip}", frames))
 
     table = frame_table(clip, {"box": boxes, "score": faces.score, "valid": faces.valid})
     metadata = {"engine": detector.engine, "weights": detector.digest, "source_size": list(faces.size)}

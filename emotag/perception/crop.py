@@ -198,6 +198,15 @@ def _snapped(side: float, shorter: int, resolution: int, settings: CropSettings)
     return float(round(side))
 
 
+def is_whole_frame(
+    boxes: np.ndarray,  # (T, 3) x, y, side in pixels
+    size: tuple[int, int],  # width, height of the frames
+    resolution: int,
+) -> bool:
+    """Tell whether cropping would change nothing, so that the video can be copied as it is."""
+    return size == (resolution, resolution) and bool((boxes == np.array([0, 0, resolution])).all())
+
+
 def crop_frames(
     frames: Iterable[np.ndarray],  # each (H, W, 3) uint8 RGB
     boxes: np.ndarray,  # (T, 3) x, y, side in pixels

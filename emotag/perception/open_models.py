@@ -4,10 +4,13 @@ The wheel of mediapipe 0.10.21 (Apache-2.0) carries them as TensorFlow Lite file
 the package is installed or imported.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -142,8 +145,9 @@ class Network:
             raise InputError(f"{path}: not the file expected from {WHEEL}; delete it and run `dvc repro open_models`")
         self.name = name
         self.digest = model.sha256[:16]
-        self._interpreter = Interpreter(str(path), num_threads=threads)
-        self._interpreter.allocate_tensors()
+        with _without_native_chatter():
+            self._interpreter = Interpreter(str(path), num_threads=threads)
+            self._interpreter.allocate_tensors()
         details = self._interpreter.get_input_details()[0]
         self._input = details["index"]
         self.size = int(details["shape"][1])  # the input is (1, size, size, 3)
@@ -157,3 +161,21 @@ class Network:
         self._interpreter.set_tensor(self._input, np.ascontiguousarray(image[None], dtype=np.float32))
         self._interpreter.invoke()
         return {name: self._interpreter.get_tensor(index)[0] for name, index in self._outputs.items()}
+
+
+@contextmanager
+def _without_native_chatter() -> Iterator[None]:
+    """Keep the runtime's own notes off stderr, which it offers no switch for: a stage's one error line stays one line.
+
+    What goes wrong still arrives as a Python exception.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
