@@ -1,6 +1,5 @@
 """Stage `audio`: sound → one feature row per frame (data/audio/<name>.parquet .png)."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,13 +16,16 @@ from stages.workspace import Workspace
 
 
 def audio(
-    clip: Annotated[str, typer.Option(help="Clip of params.yaml, or the name that a bare sound gets.")],
-    sound: Annotated[Path | None, typer.Option(help="A sound file without a video; rows follow its length.")] = None,
+    clip: Annotated[str, typer.Option(help="Name of a clip or of a sound in params.yaml.")],
 ) -> None:
-    """Compute speech features of a clip's sound (or of a bare sound file) at 25 rows a second."""
+    """Compute speech features of a clip's sound, or of a bare sound, at 25 rows a second."""
     workspace, settings = Workspace(), load_settings()
-    waveform = load_waveform(sound or workspace.file("ingest", clip, "wav"))
-    frames = None if sound else count_frames(workspace.file("ingest", clip, "mp4"))
+    if clip in settings.sounds:
+        waveform, frames = load_waveform(workspace.root / settings.sounds[clip].file), None
+    else:
+        settings.clip(clip)
+        waveform = load_waveform(workspace.file("ingest", clip, "wav"))
+        frames = count_frames(workspace.file("ingest", clip, "mp4"))
     engine = OpenAudio(settings.audio)
     for _ in track([clip], "audio features"):
         features = engine.features(waveform, frames)

@@ -1,0 +1,78 @@
+"""What an action-unit engine takes and gives."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotag.settings import Settings
+
+ACTION_UNITS = ("01", "02", "04", "05", "06", "07", "09", "10", "12", "14", "15", "17", "20", "23", "25", "26", "45")
+"""OpenFace's 17 intensities."""
+
+COLUMNS = tuple(f"AU{unit}_r" for unit in ACTION_UNITS)
+"""Their columns in a table."""
+
+MAX_INTENSITY = 5.0
+"""FACS intensity E."""
+
+Array = NDArray[np.float64]
+
+
+class ActionUnitSettings(Settings):
+    """How FACS intensities are read off a clip."""
+
+    engine: Literal["open"] = "open"
+    """"open": measures of Face Mesh points (and skin shading), calibrated on OpenFace's output."""
+    appearance: bool = True
+    """Read shading cues (wrinkles, teeth, lid crease) from the crop as well; they see what geometry cannot."""
+    smoothing_frames: float = 1.0
+    """Standard deviation of the Gaussian over time, frames (OpenFace's own intensities are as smooth)."""
+    neutral_percentile: float = 30.0
+    """The clip's own rest: this percentile of an action unit's level over the clip."""
+    neutral_prior: float = 1.0
+    """Trust in the population's rest against the clip's own (0: the clip's alone, like OpenFace's dynamic mode)."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Weighted sums of measures before any rest level is taken off, in units of intensity."""
+
+    values: Array  # (T, 17); NaN where the frame is not valid
+    appearance: bool  # whether shading was read too: the two kinds have different weights and rests
+
+
+class ActionUnitEngine(Protocol):
+    """Reads intensities off landmarks, and off the images they were found in when given."""
+
+    name: str
+    version: str
+
+    def levels(
+        self,
+        points: NDArray[np.floating],  # (T, 468, 3) pixels of the crop
+        valid: NDArray[np.bool_],  # (T,)
+        images: Iterable[NDArray[np.uint8]] | None = None,  # T frames (H, W, 3) RGB of the crop
+    ) -> Levels:
+        """Give each unit's level per frame."""
+        ...
+
+    def neutral(
+        self,
+        clips: Iterable[Levels],  # all of one person
+    ) -> Array:  # (17,) in the units of the levels
+        """Estimate the person's rest from one clip or several.
+
+        To measure a render against the truth, give the render the neutral of the true clip.
+        """
+        ...
+
+    def intensities(
+        self,
+        levels: Levels,
+        neutral: Array | None = None,  # (17,); None: estimated from these levels alone
+    ) -> Array:  # (T, 17) in [0, 5]; NaN where not valid
+        """Give FACS intensities in the order of ACTION_UNITS."""
+        ...
