@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import numpy as np
 import pandas as pd
 import torch
 import typer
@@ -11,7 +12,7 @@ from emotag.files import atomic
 from emotag.head.model import HeadModel
 from emotag.media.sheet import contact_sheet
 from emotag.motion.store import load_grmn
-from emotag.perception.geometry.store import load_geometry
+from emotag.perception.geometry.files import GeometryPaths, read_geometry
 from emotag.progress import summary
 from emotag.synthesis.export import write_resting_ply
 from emotag.synthesis.store import Avatar, save_avatar
@@ -70,12 +71,14 @@ def adapt(identity: Annotated[str, typer.Option(help="Avatar of params.yaml.")])
 
 
 def _geometry(workspace: Workspace, clip: str, window: Window) -> Geometry:
-    depth, normal, mask = load_geometry(workspace.root / "data" / "geometry", clip)
-    return Geometry(
-        torch.stack([torch.from_numpy(window.cut(frame).copy()) for frame in depth])[..., None],
-        torch.stack([torch.from_numpy(window.cut(frame).copy()) for frame in normal]),
-        torch.stack([torch.from_numpy(window.cut(frame).copy()) for frame in mask])[..., None],
-    )
+    names = (f"{clip}-depth", f"{clip}-normal", clip)
+    files = [workspace.file("geometry", name, suffix) for name, suffix in zip(names, ("mkv", "mkv", "json"))]
+    clip_geometry = read_geometry(GeometryPaths(*files))
+
+    def cut(frames: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.stack([window.cut(frame) for frame in frames]))
+
+    return Geometry(cut(clip_geometry.depth)[..., None], cut(clip_geometry.normal), cut(clip_geometry.mask)[..., None])
 
 
 if __name__ == "__main__":

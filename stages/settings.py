@@ -12,6 +12,7 @@ from emotag.errors import InputError
 from emotag.head.settings import HeadSettings
 from emotag.media.ingest import IngestSettings
 from emotag.motion.settings import MotionSettings
+from emotag.perception.action_units.protocol import ActionUnitSettings
 from emotag.perception.audio.protocol import AudioSettings
 from emotag.perception.crop import CropSettings
 from emotag.perception.geometry.settings import GeometrySettings
@@ -157,6 +158,9 @@ class PipelineSettings(Settings):
 
     geometry: GeometrySettings = GeometrySettings()
     """Pseudo ground truth of depth and normals."""
+
+    action_units: ActionUnitSettings = ActionUnitSettings()
+    """FACS intensities."""
 
     audio: AudioSettings = AudioSettings()
     """Speech features."""
