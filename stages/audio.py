@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
+from emotag.media.audio import read_audio
 from emotag.media.video import count_frames
 from emotag.perception.audio.open import OpenAudio
 from emotag.perception.audio.picture import draw_audio
-from emotag.perception.audio.waveform import load_waveform
 from emotag.progress import summary, track
 from emotag.tables import frame_table, write_table
 from stages.run import run
@@ -21,10 +21,10 @@ def audio(
     """Compute speech features of a clip's sound, or of a bare sound, at 25 rows a second."""
     workspace, settings = Workspace(), load_settings()
     if clip in settings.sounds:
-        waveform, frames = load_waveform(workspace.root / settings.sounds[clip].file), None
+        waveform, frames = read_audio(workspace.root / settings.sounds[clip].file), None
     else:
         settings.clip(clip)
-        waveform = load_waveform(workspace.file("ingest", clip, "wav"))
+        waveform = read_audio(workspace.file("ingest", clip, "wav"))
         frames = count_frames(workspace.file("ingest", clip, "mp4"))
     engine = OpenAudio(settings.audio)
     for _ in track([clip], "audio features"):

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from emotag.errors import InputError
+from emotag.media.audio import read_audio
 from emotag.perception.audio.articulation import CLASSES, PHONES, articulation_path
 from emotag.perception.audio.open import EMOTION, PROSODY, OpenAudio, normalise
 from emotag.perception.audio.phones import decode_phones, soft_phones
 from emotag.perception.audio.picture import draw_audio
 from emotag.perception.audio.prosody import energy, pitch, semitones, spectral_tilt
 from emotag.perception.audio.protocol import SAMPLE_RATE, AudioSettings
-from emotag.perception.audio.waveform import load_waveform
 
 SHARED = Path(__file__).parents[2] / "../shared"
 NO_PHONES = OpenAudio(AudioSettings(phones=False))
@@ -134,7 +134,7 @@ def test_soft_phones_sum_to_one_and_blend_at_a_boundary() -> None:
     assert weights[11, PHONES.index("SIL")] > 0.9  # past the end of the sound
 
 
-def test_load_waveform(tmp_path: Path) -> None:
+def test_read_audio(tmp_path: Path) -> None:
     path = tmp_path / "tone.wav"
     tone = (harmonic(np.full(44100, 150.0)) * 32767).astype("<i2")
     with wave.open(str(path), "wb") as file:
@@ -142,12 +142,12 @@ def test_load_waveform(tmp_path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(44100)
         file.writeframes(tone.tobytes())
-    assert abs(len(load_waveform(path)) - SAMPLE_RATE) < 50
+    assert abs(len(read_audio(path)) - SAMPLE_RATE) < 50
     with pytest.raises(InputError, match="not found"):
-        load_waveform(tmp_path / "none.wav")
+        read_audio(tmp_path / "none.wav")
     (tmp_path / "text.wav").write_text("hello")
     with pytest.raises(InputError, match="cannot be read as sound"):
-        load_waveform(tmp_path / "text.wav")
+        read_audio(tmp_path / "text.wav")
 
 
 def test_picture(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_phones_of_real_speech() -> None:
     path = SHARED / "footage/audio/english-angry.wav"
     if not path.exists():
         pytest.skip(f"{path} is absent")
-    speech = load_waveform(path)
+    speech = read_audio(path)
     quiet = speech / 100  # as quiet as MEAD gets
     index, position = decode_phones(speech)
     assert len(index) == len(speech) // 160 and position.min() >= 0 and position.max() <= 1

@@ -10,10 +10,11 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
+from emotag.media.audio import SAMPLE_RATE
 from emotag.perception.audio import prosody
 from emotag.perception.audio.articulation import CLASSES, PHONES
 from emotag.perception.audio.phones import PHONE_RATE, decode_phones, soft_phones
-from emotag.perception.audio.protocol import SAMPLE_RATE, AudioFeatures, AudioSettings
+from emotag.perception.audio.protocol import AudioFeatures, AudioSettings
 from emotag.tables import FPS
 
 _FFT = 512

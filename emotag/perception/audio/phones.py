@@ -7,8 +7,8 @@ import numpy as np
 import pocketsphinx
 from numpy.typing import NDArray
 
+from emotag.media.audio import SAMPLE_RATE
 from emotag.perception.audio.articulation import PHONES, SILENCE, articulation_path
-from emotag.perception.audio.protocol import SAMPLE_RATE
 
 PHONE_RATE = 100
 """Columns per second."""

@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from emotag.perception.audio.protocol import SAMPLE_RATE
+from emotag.media.audio import SAMPLE_RATE
 
 SILENCE_DB = -90.0
 """Floor of energy, dB re full scale."""

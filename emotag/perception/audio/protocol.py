@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 
 from emotag.settings import Settings
 
-SAMPLE_RATE = 16_000
-"""Samples per second of every waveform after `ingest`."""
-
 
 class AudioSettings(Settings):
     """How sound becomes one feature row per video frame."""
@@ -59,8 +56,8 @@ class AudioEngine(Protocol):
 
     def features(
         self,
-        waveform: NDArray[np.float32],  # (N,) mono, SAMPLE_RATE, in [-1, 1]
-        frames: int | None = None,  # rows wanted (the video's frames); None: floor(N / SAMPLE_RATE * 25)
+        waveform: NDArray[np.float32],  # (N,) mono, emotag.media.audio.SAMPLE_RATE, in [-1, 1]
+        frames: int | None = None,  # rows wanted (the video's frames); None: floor(N / 16000 · 25)
     ) -> AudioFeatures:
         """Give one row per frame; sound that ends early counts as silence."""
         ...
