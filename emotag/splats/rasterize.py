@@ -185,7 +185,7 @@ def _check(
     if means.ndim != 3 or means.shape[-1] != 3:
         raise ValueError(f"means must be (B, N, 3), not {tuple(means.shape)}")
     batch, splats = means.shape[:2]
-    expected = [
+    expected: list[tuple[str, Tensor, set[tuple[int, ...]]]] = [
         ("quaternions", quaternions, {(batch, splats, 4)}),
         ("scales", scales, {(batch, splats, 3)}),
         ("opacities", opacities, {(splats,), (batch, splats)}),

@@ -41,13 +41,17 @@ def rasterize(
     opacities = opacities.expand(batch, splats)
     sh = sh.expand(batch, *sh.shape[-3:])
     covariances, _ = _quat_scale_to_covar_preci(quaternions, scales, compute_preci=False)
-    radii, centres, depths, conics, _ = (
-        tensor if tensor is None else tensor[:, 0]
-        for tensor in _fully_fused_projection(
-            means, covariances, view_matrix.expand(batch, 1, 4, 4), intrinsics.expand(batch, 1, 3, 3), width, height,
-            eps2d=BLUR, near_plane=near,
-        )
-    )  # fmt: skip
+    radii, centres, depths, conics, _ = _fully_fused_projection(
+        means,
+        covariances,
+        view_matrix.expand(batch, 1, 4, 4),
+        intrinsics.expand(batch, 1, 3, 3),
+        width,
+        height,
+        eps2d=BLUR,
+        near_plane=near,
+    )
+    radii, centres, depths, conics = radii[:, 0], centres[:, 0], depths[:, 0], conics[:, 0]
     directions = means - torch.linalg.inv(view_matrix)[:3, 3]
     channels = [(_spherical_harmonics(COEFFICIENT_COUNTS.index(sh.shape[-2]), directions, sh) + 0.5).clamp_min(0)]
     channels.append(depths[..., None])

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from emotag.splats.cpu.binning import list_tiles, sort_into_tiles
-from emotag.splats.cpu.compilation import array, worker_threads
+from emotag.splats.cpu.compilation import array, at_most, worker_threads
 from emotag.splats.cpu.compositing import composite
 from emotag.splats.cpu.compositing_backward import composite_backward
+from emotag.splats.cpu.dealing import new_counter
 from emotag.splats.cpu.layout import D_CHANNELS, GEOMETRY_WIDTH, TILE
-from emotag.splats.cpu.projection import project, project_backward
-from emotag.splats.cpu.shading import shade, shade_backward
+from emotag.splats.cpu.splat_pass import prepare_splats, splats_backward
 
 
 def rasterize_on_cpu(
@@ -45,7 +45,7 @@ class _Camera:
 
 
 class _Rasterize(torch.autograd.Function):
-    """project → shade → list tiles → sort → composite, and the same way back."""
+    """Project and shade → list tiles → sort → composite, and the same way back."""
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
@@ -61,14 +61,14 @@ class _Rasterize(torch.autograd.Function):
         transmittance = np.empty((frames, height, width), np.float32)
         last = np.empty((frames, height, width), np.float32)
         with worker_threads() as workers:
-            project(
-                means, quaternions, scales, opacities, camera.view, camera.intrinsics, width, height, camera.near,
-                workers, geometry, depth, bounds,
+            prepare_splats(
+                means, quaternions, scales, opacities, sh, features, camera.view, camera.place, camera.intrinsics,
+                width, height, camera.near, with_depth, workers, new_counter(), geometry, depth, bounds, channels,
             )  # fmt: skip
-            shade(means, sh, features, camera.place, with_depth, workers, geometry, depth, channels)
             tiles = _Tiles(geometry, depth, bounds, width, height, workers)
             composite(
-                geometry, channels, tiles.start, tiles.splat_of, tiles.order, workers, image, transmittance, last
+                geometry, channels, tiles.start, tiles.splat_of, tiles.order, workers, new_counter(), image,
+                transmittance, last,
             )  # fmt: skip
         ctx.save_for_backward(*tensors)
         ctx.state = arrays, camera, with_depth, geometry, channels, tiles, transmittance, last
@@ -80,26 +80,21 @@ class _Rasterize(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, ...]:
         _ = ctx.saved_tensors  # raises when an input was changed in place since the forward pass
-        (means, quaternions, scales, opacities, sh, features), camera, with_depth, *rest = ctx.state
-        geometry, channels, tiles, transmittance, last = rest
+        arrays, camera, with_depth, geometry, channels, tiles, transmittance, last = ctx.state
+        means, quaternions, scales, opacities, sh, features = arrays
         d_image, d_alpha = array(outputs[0]), array(outputs[1][..., 0])
         slot_gradients = np.empty((tiles.slots, D_CHANNELS + channels.shape[2]), np.float32)
         d_means, d_quaternions, d_scales = np.empty_like(means), np.empty_like(quaternions), np.empty_like(scales)
         d_opacities, d_sh, d_features = np.empty_like(opacities), np.empty_like(sh), np.empty_like(features)
-        d_depth = np.empty(means.shape[:2] if with_depth else (0, 0), np.float32)
         with worker_threads() as workers:
             composite_backward(
-                geometry, channels, tiles.start, tiles.splat_of, tiles.slot_of, tiles.order, workers,
+                geometry, channels, tiles.start, tiles.splat_of, tiles.slot_of, tiles.order, workers, new_counter(),
                 transmittance, last, d_image, d_alpha, slot_gradients,
             )  # fmt: skip
-            shade_backward(
-                means, sh, features, camera.place, with_depth, workers, geometry, channels, tiles.first_slot,
-                tiles.slot_count, slot_gradients, d_means, d_sh, d_features, d_depth,
-            )  # fmt: skip
-            project_backward(
-                means, quaternions, scales, opacities, camera.view, camera.intrinsics, camera.width, camera.height,
-                workers, geometry, tiles.first_slot, tiles.slot_count, slot_gradients, d_depth,
-                d_means, d_quaternions, d_scales, d_opacities,
+            splats_backward(
+                means, quaternions, scales, sh, camera.view, camera.place, camera.intrinsics, camera.width,
+                camera.height, with_depth, workers, new_counter(), geometry, channels, tiles.first_slot,
+                tiles.slot_count, slot_gradients, d_means, d_quaternions, d_scales, d_opacities, d_sh, d_features,
             )  # fmt: skip
         gradients = (d_means, d_quaternions, d_scales, d_opacities, d_sh, d_features)
         return (*(torch.from_numpy(gradient) for gradient in gradients), None, None)
@@ -120,18 +115,21 @@ class _Tiles:
         frames = geometry.shape[0]
         ends = np.cumsum(bounds.reshape(-1))
         self.slots = int(ends[-1]) if ends.size else 0
+        if self.slots > np.iinfo(np.int32).max:
+            raise ValueError(f"{self.slots} meetings of splats with tiles: the splats are too large or too many")
         self.first_slot = ends.reshape(bounds.shape) - bounds
         self.slot_count = np.empty(bounds.shape, np.int32)
         tile_of_slot = np.empty(self.slots, np.int32)
-        list_tiles(geometry, self.first_slot, width, height, workers, tile_of_slot, self.slot_count)
+        list_tiles(geometry, self.first_slot, width, height, workers, new_counter(), tile_of_slot, self.slot_count)
         frame_start = np.zeros(frames + 1, np.int64)
         np.cumsum(self.slot_count.sum(1, dtype=np.int64), out=frame_start[1:])
         tiles = -(-width // TILE) * -(-height // TILE)
         self.start = np.empty(frames * tiles + 1, np.int64)
         self.splat_of = np.empty(frame_start[-1], np.int32)
         self.slot_of = np.empty(frame_start[-1], np.int32)
-        sort_into_tiles(
-            depth.view(np.uint32), self.first_slot, self.slot_count, tile_of_slot, frame_start, self.start,
-            self.splat_of, self.slot_of,
-        )  # fmt: skip
+        with at_most(frames):
+            sort_into_tiles(
+                depth.view(np.uint32), self.first_slot, self.slot_count, tile_of_slot, frame_start, self.start,
+                self.splat_of, self.slot_of,
+            )  # fmt: skip
         self.order = np.argsort(-np.diff(self.start), kind="stable")

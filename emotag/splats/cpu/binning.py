@@ -10,7 +10,11 @@ import numpy as np
 from numba import prange
 
 from emotag.splats.cpu.compilation import kernel
+from emotag.splats.cpu.dealing import take_turn
 from emotag.splats.cpu.layout import CENTRE_X, CENTRE_Y, CONIC_A, CONIC_B, CONIC_C, REACH_MARGIN, REACH_X, REACH_Y, TILE
+
+CHUNK = 512
+"""Splats that a thread takes at a time."""
 
 RADIX_BITS = 11
 RADIX = 1 << RADIX_BITS
@@ -45,28 +49,42 @@ def list_tiles(
     width: int,
     height: int,
     workers: int,
+    counter: np.ndarray,  # (1,) int64, 0
     tile_of_slot: np.ndarray,  # out (M,) int32, tile within the frame
     slot_count: np.ndarray,  # out (B, N) int32
 ) -> None:
     """Write, for each visible splat, the tiles that its ellipse (alpha >= 1/255) meets."""
     frames, splats = geometry.shape[0], geometry.shape[1]
     tiles_x = (width + TILE - 1) // TILE
-    for worker in prange(workers):
-        for index in range(worker * frames * splats // workers, (worker + 1) * frames * splats // workers):
-            frame, splat = index // splats, index % splats
-            row = geometry[frame, splat]
-            slot = first_slot[frame, splat]
-            if row[REACH_X] > 0.0:
-                top = int(max(0.0, math.ceil(row[CENTRE_Y] - row[REACH_Y] - 0.5)))
-                bottom = int(min(height - 1.0, math.floor(row[CENTRE_Y] + row[REACH_Y] - 0.5)))
-                for band in range(top // TILE, bottom // TILE + 1):
-                    low, high = max(band * TILE, top) + 0.5, min(band * TILE + TILE - 1, bottom) + 0.5
-                    first, last = _row_span(row, low, high, width)
-                    if first <= last:
-                        for column in range(first // TILE, last // TILE + 1):
-                            tile_of_slot[slot] = band * tiles_x + column
-                            slot += 1
-            slot_count[frame, splat] = slot - first_slot[frame, splat]
+    for _ in prange(workers):
+        start = take_turn(counter) * CHUNK
+        while start < frames * splats:
+            for index in range(start, min(start + CHUNK, frames * splats)):
+                frame, splat = index // splats, index % splats
+                row, slot = geometry[frame, splat], first_slot[frame, splat]
+                if row[REACH_X] == 0.0:
+                    slot_count[frame, splat] = 0
+                else:
+                    slot_count[frame, splat] = _list_splat(row, width, height, tiles_x, tile_of_slot[slot:])
+            start = take_turn(counter) * CHUNK
+
+
+@kernel()
+def _list_splat(geometry: np.ndarray, width: int, height: int, tiles_x: int, out: np.ndarray) -> int:
+    """Write the tiles that a splat meets to the start of `out` and give their number."""
+    top = int(max(0.0, math.ceil(geometry[CENTRE_Y] - geometry[REACH_Y] - 0.5)))
+    bottom = int(min(height - 1.0, math.floor(geometry[CENTRE_Y] + geometry[REACH_Y] - 0.5)))
+    count = 0
+    if top > bottom:
+        return count
+    for band in range(top // TILE, bottom // TILE + 1):
+        low, high = max(band * TILE, top) + 0.5, min(band * TILE + TILE - 1, bottom) + 0.5
+        first, last = _row_span(geometry, low, high, width)
+        if first <= last:
+            for column in range(first // TILE, last // TILE + 1):
+                out[count] = band * tiles_x + column
+                count += 1
+    return count
 
 
 @kernel()

@@ -32,7 +32,8 @@ def cache_folder() -> Path | None:
     constants that it took from its sibling files, so the digest here covers all of them.
     """
     here = Path(__file__).parent
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(here.glob("*.py")))).hexdigest()[:16]
+    sources = [*sorted(here.glob("*.py")), here.parent / "spherical_harmonics.py"]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
     user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     places = [here / "__pycache__", user_cache / "emotag"]
     if config.CACHE_DIR:
@@ -64,14 +65,25 @@ def worker_threads() -> Iterator[int]:
 
     Not every threading layer of numba bears two callers at once: its `workqueue` ends the process.
     """
-    with _one_caller:
-        previous = numba.get_num_threads()
-        count = min(torch.get_num_threads(), config.NUMBA_NUM_THREADS)
-        numba.set_num_threads(count)
-        try:
-            yield count
-        finally:
-            numba.set_num_threads(previous)
+    with _one_caller, _thread_count(min(torch.get_num_threads(), config.NUMBA_NUM_THREADS)) as count:
+        yield count
+
+
+@contextmanager
+def at_most(tasks: int) -> Iterator[None]:
+    """Within `worker_threads`: wake no more threads than there are tasks (waking an idle one costs a wait for it)."""
+    with _thread_count(min(max(tasks, 1), numba.get_num_threads())):
+        yield
+
+
+@contextmanager
+def _thread_count(count: int) -> Iterator[int]:
+    previous = numba.get_num_threads()
+    numba.set_num_threads(count)
+    try:
+        yield count
+    finally:
+        numba.set_num_threads(previous)
 
 
 def array(tensor: torch.Tensor) -> np.ndarray:

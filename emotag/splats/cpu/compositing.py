@@ -11,6 +11,7 @@ import numpy as np
 from numba import prange
 
 from emotag.splats.cpu.compilation import kernel
+from emotag.splats.cpu.dealing import take_turn
 from emotag.splats.cpu.layout import (
     ALPHA_MAX,
     ALPHA_MIN,
@@ -85,19 +86,23 @@ def composite(
     channels: np.ndarray,  # (B, N, C) float32
     tile_start: np.ndarray,  # (B · tiles + 1,) int64
     splat_of: np.ndarray,  # (M',) int32
-    tile_order: np.ndarray,  # (B · tiles,) int64, the fullest first, dealt out to the workers in turn
+    tile_order: np.ndarray,  # (B · tiles,) int64, the fullest first
     workers: int,
+    counter: np.ndarray,  # (1,) int64, 0
     image: np.ndarray,  # out (B, H, W, C) float32: sum of weight · channel
     transmittance: np.ndarray,  # out (B, H, W) float32: 1 − alpha
     last: np.ndarray,  # out (B, H, W) float32: see LAST (exact up to 2^24 splats a tile)
 ) -> None:
     """Composite all tiles of all frames. Skips alpha < 1/255; stops a pixel before its transmittance passes 1e-4."""
-    frames, height, width, count = image.shape
+    _, height, width, count = image.shape
     tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
-    for worker in prange(workers):
+    for _ in prange(workers):
         scratch = np.empty((FIXED_PLANES + count) * PIXELS, np.float32)
         _pixel_centres(scratch)
-        for turn in range(worker, frames * tiles_x * tiles_y, workers):
+        while True:
+            turn = take_turn(counter)
+            if turn >= tile_order.size:
+                break
             tile = tile_order[turn]
             frame = tile // (tiles_x * tiles_y)
             top = (tile // tiles_x % tiles_y) * TILE

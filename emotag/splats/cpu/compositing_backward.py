@@ -28,6 +28,7 @@ from emotag.splats.cpu.compositing import (
     _rows,
     falloff,
 )
+from emotag.splats.cpu.dealing import take_turn
 from emotag.splats.cpu.layout import (
     ALPHA_MAX,
     ALPHA_MIN,
@@ -64,6 +65,7 @@ def composite_backward(
     slot_of: np.ndarray,  # (M',) int32
     tile_order: np.ndarray,  # (B · tiles,) int64
     workers: int,
+    counter: np.ndarray,  # (1,) int64, 0
     transmittance: np.ndarray,  # (B, H, W) float32, as composite wrote it
     last: np.ndarray,  # (B, H, W) float32
     d_image: np.ndarray,  # (B, H, W, C) float32
@@ -71,12 +73,15 @@ def composite_backward(
     slot_gradients: np.ndarray,  # out (M, 6 + C) float32, see layout
 ) -> None:
     """Write the gradient of each meeting of a splat with a tile to its slot."""
-    frames, height, width, count = d_image.shape
+    _, height, width, count = d_image.shape
     tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
-    for worker in prange(workers):
+    for _ in prange(workers):
         scratch = np.empty((FIXED_PLANES + 1 + count) * PIXELS, np.float32)
         _pixel_centres(scratch)
-        for turn in range(worker, frames * tiles_x * tiles_y, workers):
+        while True:
+            turn = take_turn(counter)
+            if turn >= tile_order.size:
+                break
             tile = tile_order[turn]
             start, end = tile_start[tile], tile_start[tile + 1]
             if start == end:

@@ -6,7 +6,6 @@ Double precision inside: it is a small part of the time, and the conic of a long
 import math
 
 import numpy as np
-from numba import prange
 
 from emotag.splats.cpu.compilation import kernel
 from emotag.splats.cpu.layout import (
@@ -18,12 +17,6 @@ from emotag.splats.cpu.layout import (
     CONIC_A,
     CONIC_B,
     CONIC_C,
-    D_CENTRE_X,
-    D_CENTRE_Y,
-    D_CONIC_A,
-    D_CONIC_B,
-    D_CONIC_C,
-    D_OPACITY,
     OPACITY,
     REACH_MARGIN,
     REACH_X,
@@ -52,14 +45,25 @@ def _rotation(w: float, x: float, y: float, z: float, out: np.ndarray) -> None:
 
 
 @kernel()
-def _camera_axes(view: np.ndarray, rotation: np.ndarray, scale: np.ndarray, out: np.ndarray) -> None:
+def _to_camera(camera: np.ndarray, point: np.ndarray) -> tuple[float, float, float]:
+    """A world point (3,) in camera coordinates, metres."""
+    x, y, z = float(point[0]), float(point[1]), float(point[2])
+    return (
+        camera[0, 0] * x + camera[0, 1] * y + camera[0, 2] * z + camera[0, 3],
+        camera[1, 0] * x + camera[1, 1] * y + camera[1, 2] * z + camera[1, 3],
+        camera[2, 0] * x + camera[2, 1] * y + camera[2, 2] * z + camera[2, 3],
+    )
+
+
+@kernel()
+def _camera_axes(camera: np.ndarray, rotation: np.ndarray, scale: np.ndarray, out: np.ndarray) -> None:
     """Write the splat's three axes, scaled, in camera coordinates to `out` (3, 3): its covariance is out·outᵀ."""
     for row in range(3):
         for column in range(3):
             turned = (
-                view[row, 0] * rotation[0, column]
-                + view[row, 1] * rotation[1, column]
-                + view[row, 2] * rotation[2, column]
+                camera[row, 0] * rotation[0, column]
+                + camera[row, 1] * rotation[1, column]
+                + camera[row, 2] * rotation[2, column]
             )
             out[row, column] = turned * float(scale[column])
 
@@ -93,65 +97,51 @@ def _tiles_in_reach(centre: float, reach: float, size: int) -> int:
     return int(last) // TILE - int(first) // TILE + 1
 
 
-@kernel(parallel=True)
-def project(
-    means: np.ndarray,  # (B, N, 3) float32, metres
-    quaternions: np.ndarray,  # (B, N, 4) float32
-    scales: np.ndarray,  # (B, N, 3) float32, metres
-    opacities: np.ndarray,  # (1 | B, N) float32
-    view: np.ndarray,  # (4, 4) float64
+@kernel()
+def project_splat(
+    mean: np.ndarray,  # (3,) float32, metres
+    quaternion: np.ndarray,  # (4,) float32
+    scale: np.ndarray,  # (3,) float32, metres
+    opacity: np.float32,
+    camera: np.ndarray,  # (4, 4) float64, world → camera
     intrinsics: np.ndarray,  # (3, 3) float64, pixels
     width: int,
     height: int,
     near: float,  # metres
-    workers: int,
-    geometry: np.ndarray,  # out (B, N, 8) float64, see layout
-    depth: np.ndarray,  # out (B, N) float32, metres
-    bounds: np.ndarray,  # out (B, N) int64: tiles of the bounding box
-) -> None:
-    """Project every splat. One that is behind `near`, off screen, fainter than 1/255 or not finite is not visible."""
-    frames, splats = means.shape[0], means.shape[1]
-    for worker in prange(workers):
-        rotation, axes = np.empty((3, 3)), np.empty((3, 3))
-        for index in range(worker * frames * splats // workers, (worker + 1) * frames * splats // workers):
-            frame, splat = index // splats, index % splats
-            row = geometry[frame, splat]
-            row[REACH_X] = 0.0
-            bounds[frame, splat] = 0
-            mean = means[frame, splat]
-            opacity = opacities[frame if opacities.shape[0] > 1 else 0, splat]
-            z = view[2, 0] * mean[0] + view[2, 1] * mean[1] + view[2, 2] * mean[2] + view[2, 3]
-            depth[frame, splat] = z
-            if not (z > near and opacity >= ALPHA_MIN):
-                continue
-            x = view[0, 0] * mean[0] + view[0, 1] * mean[1] + view[0, 2] * mean[2] + view[0, 3]
-            y = view[1, 0] * mean[0] + view[1, 1] * mean[1] + view[1, 2] * mean[2] + view[1, 3]
-            w, i, j, k, _ = _unit_quaternion(quaternions[frame, splat])
-            _rotation(w, i, j, k, rotation)
-            _camera_axes(view, rotation, scales[frame, splat], axes)
-            j0, j2, j4, j5 = _jacobian(x, y, z, intrinsics, width, height)
-            xx, xy, yy = BLUR, 0.0, BLUR
-            for column in range(3):
-                u = j0 * axes[0, column] + j2 * axes[2, column]
-                v = j4 * axes[1, column] + j5 * axes[2, column]
-                xx += u * u
-                xy += u * v
-                yy += v * v
-            determinant = xx * yy - xy * xy
-            centre_x = intrinsics[0, 0] * x / z + intrinsics[0, 2]
-            centre_y = intrinsics[1, 1] * y / z + intrinsics[1, 2]
-            # alpha = opacity · exp(-m²/2) falls under 1/255 at the Mahalanobis distance m with m² = 2 ln(255 opacity).
-            square = 2.0 * math.log(max(1.0, opacity / ALPHA_MIN))
-            reach_x, reach_y = math.sqrt(square * xx), math.sqrt(square * yy)
-            if not (math.isfinite(determinant + centre_x + centre_y + reach_x + reach_y) and determinant > 0.0):
-                continue
-            tiles = _tiles_in_reach(centre_x, reach_x, width) * _tiles_in_reach(centre_y, reach_y, height)
-            if tiles == 0:
-                continue
-            bounds[frame, splat] = tiles
-            row[CENTRE_X], row[CENTRE_Y] = centre_x, centre_y
-            row[CONIC_A], row[CONIC_B], row[CONIC_C] = yy / determinant, -xy / determinant, xx / determinant
-            row[REACH_X], row[REACH_Y], row[OPACITY] = reach_x, reach_y, opacity
+    scratch: np.ndarray,  # (2, 3, 3) float64
+    out: np.ndarray,  # (8,) float64: a row of the geometry
+) -> tuple[float, int]:  # depth in metres, tiles of the bounding box; 0 tiles: not visible
+    """Project one splat. It is not visible behind `near`, off screen, fainter than 1/255, or when it is not finite."""
+    out[REACH_X] = 0.0
+    x, y, z = _to_camera(camera, mean)
+    if not (z > near and opacity >= ALPHA_MIN):
+        return z, 0
+    w, i, j, k, _ = _unit_quaternion(quaternion)
+    rotation, axes = scratch[0], scratch[1]
+    _rotation(w, i, j, k, rotation)
+    _camera_axes(camera, rotation, scale, axes)
+    j0, j2, j4, j5 = _jacobian(x, y, z, intrinsics, width, height)
+    xx, xy, yy = BLUR, 0.0, BLUR
+    for column in range(3):
+        u = j0 * axes[0, column] + j2 * axes[2, column]
+        v = j4 * axes[1, column] + j5 * axes[2, column]
+        xx += u * u
+        xy += u * v
+        yy += v * v
+    determinant = xx * yy - xy * xy
+    centre_x = intrinsics[0, 0] * x / z + intrinsics[0, 2]
+    centre_y = intrinsics[1, 1] * y / z + intrinsics[1, 2]
+    # alpha = opacity · exp(−m²/2) falls under 1/255 at the Mahalanobis distance m with m² = 2 ln(255 opacity).
+    square = 2.0 * math.log(opacity / ALPHA_MIN)
+    reach_x, reach_y = math.sqrt(square * xx), math.sqrt(square * yy)
+    if not (math.isfinite(determinant + centre_x + centre_y + reach_x + reach_y) and determinant > 0.0):
+        return z, 0
+    tiles = _tiles_in_reach(centre_x, reach_x, width) * _tiles_in_reach(centre_y, reach_y, height)
+    if tiles > 0:
+        out[CENTRE_X], out[CENTRE_Y] = centre_x, centre_y
+        out[CONIC_A], out[CONIC_B], out[CONIC_C] = yy / determinant, -xy / determinant, xx / determinant
+        out[REACH_X], out[REACH_Y], out[OPACITY] = reach_x, reach_y, opacity
+    return z, tiles
 
 
 @kernel()
@@ -181,104 +171,69 @@ def _covariance_gradient(
     return -(p * a + q * b), -(p * b + q * c), -(r * b + s * c)
 
 
-@kernel(parallel=True)
-def project_backward(
-    means: np.ndarray,  # as in project
-    quaternions: np.ndarray,
-    scales: np.ndarray,
-    opacities: np.ndarray,
-    view: np.ndarray,
+@kernel()
+def project_splat_backward(
+    mean: np.ndarray,  # as in project_splat
+    quaternion: np.ndarray,
+    scale: np.ndarray,
+    camera: np.ndarray,
     intrinsics: np.ndarray,
     width: int,
     height: int,
-    workers: int,
-    geometry: np.ndarray,  # (B, N, 8)
-    first_slot: np.ndarray,  # (B, N) int64
-    slot_count: np.ndarray,  # (B, N) int32
-    slot_gradients: np.ndarray,  # (M, 6 + C) float32, see layout
-    d_depth: np.ndarray,  # (B, N) float32, or (0, 0) where depth was not rendered
-    d_means: np.ndarray,  # in and out (B, N, 3) float32: added to
-    d_quaternions: np.ndarray,  # out (B, N, 4) float32
-    d_scales: np.ndarray,  # out (B, N, 3) float32
-    d_opacities: np.ndarray,  # out (1 | B, N) float32
+    scratch: np.ndarray,  # (4, 3, 3) float64
+    geometry: np.ndarray,  # (8,) float64
+    d_geometry: np.ndarray,  # (5,) float64: dL/d(centre x, y, conic a, b, c)
+    d_depth: float,
+    d_mean: np.ndarray,  # in and out (3,) float32: added to
+    d_quaternion: np.ndarray,  # out (4,) float32
+    d_scale: np.ndarray,  # out (3,) float32
 ) -> None:
-    """Sum each splat's gradient over the tiles that it met and carry it back through the projection."""
-    frames, splats = means.shape[0], means.shape[1]
-    for worker in prange(workers):
-        rotation, axes, d_axes, d_rotation = np.empty((3, 3)), np.empty((3, 3)), np.empty((3, 3)), np.empty((3, 3))
-        for splat in range(worker * splats // workers, (worker + 1) * splats // workers):
-            for frame in range(frames):
-                shared = frame if opacities.shape[0] > 1 else 0
-                if frame == shared:
-                    d_opacities[shared, splat] = 0.0
-                d_quaternions[frame, splat] = 0.0
-                d_scales[frame, splat] = 0.0
-                row = geometry[frame, splat]
-                if row[REACH_X] == 0.0:
-                    continue
-                d_centre_x, d_centre_y, d_a, d_b, d_c, d_opacity = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-                start = first_slot[frame, splat]
-                for slot in range(start, start + slot_count[frame, splat]):
-                    gradient = slot_gradients[slot]
-                    d_centre_x += gradient[D_CENTRE_X]
-                    d_centre_y += gradient[D_CENTRE_Y]
-                    d_a += gradient[D_CONIC_A]
-                    d_b += gradient[D_CONIC_B]
-                    d_c += gradient[D_CONIC_C]
-                    d_opacity += gradient[D_OPACITY]
-                d_opacities[shared, splat] += d_opacity
-                d_xx, d_xy, d_yy = _covariance_gradient(row[CONIC_A], row[CONIC_B], row[CONIC_C], d_a, d_b, d_c)
+    """Carry the gradient of one visible splat's projection back to its place, rotation and scale."""
+    rotation, axes, d_axes, d_rotation = scratch[0], scratch[1], scratch[2], scratch[3]
+    x, y, z = _to_camera(camera, mean)
+    w, i, j, k, inverse_norm = _unit_quaternion(quaternion)
+    _rotation(w, i, j, k, rotation)
+    _camera_axes(camera, rotation, scale, axes)
+    j0, j2, j4, j5 = _jacobian(x, y, z, intrinsics, width, height)
+    d_xx, d_xy, d_yy = _covariance_gradient(
+        geometry[CONIC_A], geometry[CONIC_B], geometry[CONIC_C], d_geometry[2], d_geometry[3], d_geometry[4]
+    )
+    # covariance = U·Uᵀ with U = J·axes, and the gradient of U is 2·D·U
+    d_j0, d_j2, d_j4, d_j5 = 0.0, 0.0, 0.0, 0.0
+    for column in range(3):
+        u = j0 * axes[0, column] + j2 * axes[2, column]
+        v = j4 * axes[1, column] + j5 * axes[2, column]
+        d_u = 2 * (d_xx * u + d_xy * v)
+        d_v = 2 * (d_xy * u + d_yy * v)
+        d_axes[0, column] = j0 * d_u
+        d_axes[1, column] = j4 * d_v
+        d_axes[2, column] = j2 * d_u + j5 * d_v
+        d_j0 += d_u * axes[0, column]
+        d_j2 += d_u * axes[2, column]
+        d_j4 += d_v * axes[1, column]
+        d_j5 += d_v * axes[2, column]
+    for column in range(3):
+        total = 0.0
+        for row in range(3):
+            world = (
+                camera[0, row] * d_axes[0, column]
+                + camera[1, row] * d_axes[1, column]
+                + camera[2, row] * d_axes[2, column]
+            )
+            total += world * rotation[row, column]
+            d_rotation[row, column] = world * float(scale[column])
+        d_scale[column] = total
+    _quaternion_gradient(w, i, j, k, inverse_norm, d_rotation, d_quaternion)
 
-                mean = means[frame, splat]
-                x = view[0, 0] * mean[0] + view[0, 1] * mean[1] + view[0, 2] * mean[2] + view[0, 3]
-                y = view[1, 0] * mean[0] + view[1, 1] * mean[1] + view[1, 2] * mean[2] + view[1, 3]
-                z = view[2, 0] * mean[0] + view[2, 1] * mean[1] + view[2, 2] * mean[2] + view[2, 3]
-                w, i, j, k, inverse_norm = _unit_quaternion(quaternions[frame, splat])
-                _rotation(w, i, j, k, rotation)
-                _camera_axes(view, rotation, scales[frame, splat], axes)
-                j0, j2, j4, j5 = _jacobian(x, y, z, intrinsics, width, height)
-
-                # covariance = U·Uᵀ with U = J·axes, and the gradient of U is 2·D·U
-                d_j0, d_j2, d_j4, d_j5 = 0.0, 0.0, 0.0, 0.0
-                for column in range(3):
-                    u = j0 * axes[0, column] + j2 * axes[2, column]
-                    v = j4 * axes[1, column] + j5 * axes[2, column]
-                    d_u = 2 * (d_xx * u + d_xy * v)
-                    d_v = 2 * (d_xy * u + d_yy * v)
-                    d_axes[0, column] = j0 * d_u
-                    d_axes[1, column] = j4 * d_v
-                    d_axes[2, column] = j2 * d_u + j5 * d_v
-                    d_j0 += d_u * axes[0, column]
-                    d_j2 += d_u * axes[2, column]
-                    d_j4 += d_v * axes[1, column]
-                    d_j5 += d_v * axes[2, column]
-                for column in range(3):
-                    d_scale = 0.0
-                    for line in range(3):
-                        world = (
-                            view[0, line] * d_axes[0, column]
-                            + view[1, line] * d_axes[1, column]
-                            + view[2, line] * d_axes[2, column]
-                        )
-                        d_scale += world * rotation[line, column]
-                        d_rotation[line, column] = world * float(scales[frame, splat, column])
-                    d_scales[frame, splat, column] = d_scale
-                _quaternion_gradient(w, i, j, k, inverse_norm, d_rotation, d_quaternions[frame, splat])
-
-                # j0 = f/z, j2 = −j0·slope; the slope has a gradient only where it is not clamped
-                focal_x, focal_y = intrinsics[0, 0], intrinsics[1, 1]
-                slope_x, slope_y = -j2 / j0, -j5 / j4
-                d_x = focal_x / z * d_centre_x
-                d_y = focal_y / z * d_centre_y
-                d_z = -(x * d_x + y * d_y) / z
-                d_z -= (d_j0 * j0 + d_j2 * j2 + d_j4 * j4 + d_j5 * j5) / z
-                if _clamped_slope(x / z, focal_x, intrinsics[0, 2], float(width)) == x / z:
-                    d_x -= d_j2 * j0 / z
-                    d_z += d_j2 * j0 * slope_x / z
-                if _clamped_slope(y / z, focal_y, intrinsics[1, 2], float(height)) == y / z:
-                    d_y -= d_j5 * j4 / z
-                    d_z += d_j5 * j4 * slope_y / z
-                if d_depth.shape[0] > 0:
-                    d_z += d_depth[frame, splat]
-                for axis in range(3):
-                    d_means[frame, splat, axis] += view[0, axis] * d_x + view[1, axis] * d_y + view[2, axis] * d_z
+    # j0 = f/z and j2 = −j0·slope; the slope x/z has a gradient only where it is not clamped
+    d_x = j0 * d_geometry[0]
+    d_y = j4 * d_geometry[1]
+    d_z = d_depth - (x * d_x + y * d_y + d_j0 * j0 + d_j2 * j2 + d_j4 * j4 + d_j5 * j5) / z
+    if _clamped_slope(x / z, intrinsics[0, 0], intrinsics[0, 2], float(width)) == x / z:
+        d_x -= d_j2 * j0 / z
+        d_z += d_j2 * j0 * (x / z) / z
+    if _clamped_slope(y / z, intrinsics[1, 1], intrinsics[1, 2], float(height)) == y / z:
+        d_y -= d_j5 * j4 / z
+        d_z += d_j5 * j4 * (y / z) / z
+    for axis in range(3):
+        d_mean[axis] += camera[0, axis] * d_x + camera[1, axis] * d_y + camera[2, axis] * d_z

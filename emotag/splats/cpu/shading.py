@@ -1,12 +1,10 @@
-"""Fill the channels that are composited (colour from spherical harmonics, depth, features), and their gradient."""
+"""A splat's colour from its spherical harmonics, and the gradient."""
 
 import math
 
 import numpy as np
-from numba import prange
 
 from emotag.splats.cpu.compilation import kernel
-from emotag.splats.cpu.layout import D_CHANNELS, REACH_X
 from emotag.splats.spherical_harmonics import C0, C1, C2, C3
 
 C2_0, C2_1, C2_2, C2_3, C2_4 = C2
@@ -53,113 +51,61 @@ def _basis_gradient(x: float, y: float, z: float, d: np.ndarray, count: int) -> 
 
 
 @kernel()
-def _direction(mean: np.ndarray, camera: np.ndarray) -> tuple[float, float, float, float]:
+def _direction(mean: np.ndarray, place: np.ndarray) -> tuple[float, float, float, float]:
     """Unit vector from the camera to the splat, and 1/distance."""
-    x, y, z = mean[0] - camera[0], mean[1] - camera[1], mean[2] - camera[2]
+    x, y, z = mean[0] - place[0], mean[1] - place[1], mean[2] - place[2]
     inverse = 1.0 / math.sqrt(x * x + y * y + z * z)
     return x * inverse, y * inverse, z * inverse, inverse
 
 
-@kernel(parallel=True)
-def shade(
-    means: np.ndarray,  # (B, N, 3) float32, metres
-    sh: np.ndarray,  # (1 | B, N, K, 3) float32
-    features: np.ndarray,  # (1 | B, N, F) float32; F may be 0
-    camera: np.ndarray,  # (3,) float64, the camera's place in the world, metres
-    with_depth: bool,
-    workers: int,
-    geometry: np.ndarray,  # (B, N, 8) float64
-    depth: np.ndarray,  # (B, N) float32, metres
-    channels: np.ndarray,  # out (B, N, 3 [+ 1] + F) float32: r, g, b, depth, features; written for visible splats only
+@kernel()
+def shade_splat(
+    mean: np.ndarray,  # (3,) float32, metres
+    sh: np.ndarray,  # (K, 3) float32
+    place: np.ndarray,  # (3,) float64: the camera's, metres, world
+    basis: np.ndarray,  # scratch (16,) float64
+    out: np.ndarray,  # (3,) float32
 ) -> None:
-    """Colour = max(0, SH(direction) + 0.5) as 3DGS, then depth, then features."""
-    frames, splats, count, extra = means.shape[0], means.shape[1], sh.shape[2], features.shape[2]
-    for worker in prange(workers):
-        basis = np.zeros(16)
-        for index in range(worker * frames * splats // workers, (worker + 1) * frames * splats // workers):
-            frame, splat = index // splats, index % splats
-            if geometry[frame, splat, REACH_X] == 0.0:
-                continue
-            coefficients = sh[frame if sh.shape[0] > 1 else 0, splat]
-            out = channels[frame, splat]
-            if count > 1:
-                x, y, z, _ = _direction(means[frame, splat], camera)
-                _basis(x, y, z, count, basis)
-            else:
-                basis[0] = C0
-            for colour in range(3):
-                value = 0.5
-                for index_k in range(count):
-                    value += basis[index_k] * coefficients[index_k, colour]
-                out[colour] = 0.0 if value < 0.0 else value  # NaN stays NaN
-            if with_depth:
-                out[3] = depth[frame, splat]
-            place = 4 if with_depth else 3
-            shared = frame if features.shape[0] > 1 else 0
-            for feature in range(extra):
-                out[place + feature] = features[shared, splat, feature]
+    """Colour = max(0, SH(direction) + 0.5), as 3DGS."""
+    count = sh.shape[0]
+    if count > 1:
+        x, y, z, _ = _direction(mean, place)
+        _basis(x, y, z, count, basis)
+    else:
+        basis[0] = C0
+    for channel in range(3):
+        value = 0.5
+        for k in range(count):
+            value += basis[k] * sh[k, channel]
+        out[channel] = 0.0 if value < 0.0 else value  # NaN stays NaN
 
 
-@kernel(parallel=True)
-def shade_backward(
-    means: np.ndarray,  # as in shade
+@kernel()
+def shade_splat_backward(
+    mean: np.ndarray,  # as in shade_splat
     sh: np.ndarray,
-    features: np.ndarray,
-    camera: np.ndarray,
-    with_depth: bool,
-    workers: int,
-    geometry: np.ndarray,
-    channels: np.ndarray,  # (B, N, C) as shade wrote it
-    first_slot: np.ndarray,  # (B, N) int64
-    slot_count: np.ndarray,  # (B, N) int32
-    slot_gradients: np.ndarray,  # (M, 6 + C) float32
-    d_means: np.ndarray,  # out (B, N, 3) float32: the part through the viewing direction
-    d_sh: np.ndarray,  # out, shape of sh
-    d_features: np.ndarray,  # out, shape of features
-    d_depth: np.ndarray,  # out (B, N) float32, or (0, 0) without depth
+    place: np.ndarray,
+    scratch: np.ndarray,  # (2, 16) float64
+    d_colour: np.ndarray,  # (3,) float64, 0 where the colour was clamped
+    d_mean: np.ndarray,  # in and out (3,) float32: added to
+    d_sh: np.ndarray,  # in and out (K, 3) float32: added to
 ) -> None:
-    """Sum each splat's channel gradients over the tiles that it met and give them to what the channels came from."""
-    frames, splats, count, width = means.shape[0], means.shape[1], sh.shape[2], channels.shape[2]
-    place = 4 if with_depth else 3
-    for worker in prange(workers):
-        basis, d_basis, d_channels = np.zeros(16), np.zeros(16), np.zeros(width)
-        for splat in range(worker * splats // workers, (worker + 1) * splats // workers):
-            d_sh[:, splat] = 0.0
-            d_features[:, splat] = 0.0
-            for frame in range(frames):
-                d_means[frame, splat] = 0.0
-                if with_depth:
-                    d_depth[frame, splat] = 0.0
-                if geometry[frame, splat, REACH_X] == 0.0:
-                    continue
-                d_channels[:] = 0.0
-                start = first_slot[frame, splat]
-                for slot in range(start, start + slot_count[frame, splat]):
-                    for channel in range(width):
-                        d_channels[channel] += slot_gradients[slot, D_CHANNELS + channel]
-                for colour in range(3):
-                    if channels[frame, splat, colour] == 0.0:  # clamped
-                        d_channels[colour] = 0.0
-                if with_depth:
-                    d_depth[frame, splat] = d_channels[3]
-                shared = frame if features.shape[0] > 1 else 0
-                for feature in range(width - place):
-                    d_features[shared, splat, feature] += d_channels[place + feature]
-
-                shared = frame if sh.shape[0] > 1 else 0
-                if count == 1:
-                    for colour in range(3):
-                        d_sh[shared, splat, 0, colour] += C0 * d_channels[colour]
-                    continue
-                x, y, z, inverse = _direction(means[frame, splat], camera)
-                _basis(x, y, z, count, basis)
-                for k in range(count):
-                    d_basis[k] = 0.0
-                    for colour in range(3):
-                        d_sh[shared, splat, k, colour] += basis[k] * d_channels[colour]
-                        d_basis[k] += sh[shared, splat, k, colour] * d_channels[colour]
-                d_x, d_y, d_z = _basis_gradient(x, y, z, d_basis, count)
-                radial = x * d_x + y * d_y + z * d_z
-                d_means[frame, splat, 0] = (d_x - x * radial) * inverse
-                d_means[frame, splat, 1] = (d_y - y * radial) * inverse
-                d_means[frame, splat, 2] = (d_z - z * radial) * inverse
+    """Carry the gradient of one splat's colour back to its coefficients and, for K > 1, to its place."""
+    count = sh.shape[0]
+    if count == 1:
+        for channel in range(3):
+            d_sh[0, channel] += C0 * d_colour[channel]
+        return
+    basis, d_basis = scratch[0], scratch[1]
+    x, y, z, inverse = _direction(mean, place)
+    _basis(x, y, z, count, basis)
+    for k in range(count):
+        d_basis[k] = 0.0
+        for channel in range(3):
+            d_sh[k, channel] += basis[k] * d_colour[channel]
+            d_basis[k] += sh[k, channel] * d_colour[channel]
+    d_x, d_y, d_z = _basis_gradient(x, y, z, d_basis, count)
+    radial = x * d_x + y * d_y + z * d_z
+    d_mean[0] += (d_x - x * radial) * inverse
+    d_mean[1] += (d_y - y * radial) * inverse
+    d_mean[2] += (d_z - z * radial) * inverse
