@@ -1,20 +1,18 @@
 """Audio features: time alignment, silence, locality, speaker normalisation, phones of real speech."""
 
-import wave
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from emotag.errors import InputError
-from emotag.media.audio import read_audio
+from emotag.media.audio import SAMPLE_RATE, read_audio
 from emotag.perception.audio.articulation import CLASSES, PHONES, articulation_path
 from emotag.perception.audio.open import EMOTION, PROSODY, OpenAudio, normalise
 from emotag.perception.audio.phones import decode_phones, soft_phones
 from emotag.perception.audio.picture import draw_audio
 from emotag.perception.audio.prosody import energy, pitch, semitones, spectral_tilt
-from emotag.perception.audio.protocol import SAMPLE_RATE, AudioSettings
+from emotag.perception.audio.protocol import AudioSettings
 
 SHARED = Path(__file__).parents[2] / "../shared"
 NO_PHONES = OpenAudio(AudioSettings(phones=False))
@@ -132,22 +130,6 @@ def test_soft_phones_sum_to_one_and_blend_at_a_boundary() -> None:
     closure = articulation[:, CLASSES.index("bilabial")]
     assert closure[0] == pytest.approx(1) and 0 < closure[5] < 0.5 and closure[8] == pytest.approx(0)
     assert weights[11, PHONES.index("SIL")] > 0.9  # past the end of the sound
-
-
-def test_read_audio(tmp_path: Path) -> None:
-    path = tmp_path / "tone.wav"
-    tone = (harmonic(np.full(44100, 150.0)) * 32767).astype("<i2")
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(44100)
-        file.writeframes(tone.tobytes())
-    assert abs(len(read_audio(path)) - SAMPLE_RATE) < 50
-    with pytest.raises(InputError, match="not found"):
-        read_audio(tmp_path / "none.wav")
-    (tmp_path / "text.wav").write_text("hello")
-    with pytest.raises(InputError, match="cannot be read as sound"):
-        read_audio(tmp_path / "text.wav")
 
 
 def test_picture(tmp_path: Path) -> None:
