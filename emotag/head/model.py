@@ -12,10 +12,10 @@ from torch import Tensor
 from emotag.device import move
 from emotag.errors import InputError
 from emotag.files import atomic, sha256
+from emotag.head.skinning import skin
+from emotag.head.tree import JOINTS, PARENTS
 
-JOINTS = ("root", "neck", "jaw", "left_eye", "right_eye")
-PARENTS = (-1, 0, 1, 1, 1)
-"""FLAME's kinematic tree. `left` is the person's own left."""
+__all__ = ["JOINTS", "PARENTS", "REGIONS", "HeadModel", "LandmarkEmbedding", "digest", "empty_region"]
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,6 @@ class HeadModel:
         translation: Tensor,  # (B, 3) metres
     ) -> Tensor:  # (B, V, 3)
         """Pose the head by linear blend skinning with pose correctives, FLAME's order of operations."""
-        from emotag.head.skinning import skin
-
         return skin(self, shape, expression, jaw_pose, neck_pose, eyes_pose, rotation, translation)
 
     def save(self, path: Path | str) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from emotag.head.rotation import axis_angle_to_matrix
+from emotag.head.tree import PARENTS
 
 if TYPE_CHECKING:
     from emotag.head.model import HeadModel
@@ -24,26 +25,26 @@ def skin(
     """Pose a head: shape and expression offsets, pose correctives, then skinning about the shaped joints.
 
     Joints come from the shaped template without expression, as in FLAME; `rotation` turns about the root joint.
+    A shape (S,) that the batch shares is evaluated once.
     """
     batch = expression.shape[0]
-    shaped = model.shaped(shape)
-    if shaped.dim() == 2:
-        shaped = shaped.expand(batch, -1, -1)
-    joints = torch.einsum("jv,bvc->bjc", model.joint_regressor, shaped)
+    shaped = model.shaped(shape)  # (V, 3) or (B, V, 3)
+    joints = (model.joint_regressor @ shaped).expand(batch, -1, -1)
 
-    pose = torch.cat((rotation, neck_pose, jaw_pose, eyes_pose), dim=1).reshape(batch, 5, 3)
+    pose = torch.cat((rotation, neck_pose, jaw_pose, eyes_pose), dim=1).reshape(batch, len(PARENTS), 3)
     rotations = axis_angle_to_matrix(pose)  # (B, 5, 3, 3)
     identity = torch.eye(3, dtype=pose.dtype, device=pose.device)
-    features = (rotations[:, 1:] - identity).reshape(batch, 36)
+    features = (rotations[:, 1:] - identity).reshape(batch, -1)
 
-    offsets = torch.cat((expression, features), dim=1)
-    basis = torch.cat((model.expression_basis, model.pose_basis)).reshape(offsets.shape[1], -1)
-    rest = shaped + (offsets @ basis).reshape(batch, -1, 3)
+    offsets = expression @ model.expression_basis.flatten(1)
+    offsets = torch.addmm(offsets, features, model.pose_basis.flatten(1))
+    rest = shaped + offsets.reshape(batch, -1, 3)
 
+    # Every joint moves every vertex, side by side in one product (B, V, 3) @ (B, 3, 15), and the weights blend them:
+    # far less work than a matrix per vertex.
     turn, shift = _joint_transforms(rotations, joints)
-    blended_turn = torch.einsum("vj,bjrc->bvrc", model.skinning, turn)
-    blended_shift = torch.einsum("vj,bjc->bvc", model.skinning, shift)
-    posed = (blended_turn @ rest[..., None]).squeeze(-1) + blended_shift
+    moved = torch.baddbmm(shift.reshape(batch, 1, -1), rest, turn.permute(0, 3, 1, 2).reshape(batch, 3, -1))
+    posed = (moved.reshape(batch, -1, len(PARENTS), 3) * model.skinning[..., None]).sum(dim=2)
     return posed + translation[:, None]
 
 
@@ -51,8 +52,6 @@ def _joint_transforms(
     rotations: Tensor,  # (B, J, 3, 3) local
     joints: Tensor,  # (B, J, 3) rest
 ) -> tuple[Tensor, Tensor]:  # (B, J, 3, 3), (B, J, 3): x -> turn x + shift
-    from emotag.head.model import PARENTS
-
     turns: list[Tensor] = []
     shifts: list[Tensor] = []
     for joint, parent in enumerate(PARENTS):

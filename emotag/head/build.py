@@ -1,0 +1,64 @@
+"""The head model that the settings ask for."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from emotag.errors import InputError
+from emotag.head.flame import load_flame
+from emotag.head.ict import load_ict
+from emotag.head.landmark_fit import Detector, fit_landmarks, with_landmarks
+from emotag.head.model import HeadModel
+from emotag.head.regions import complete
+from emotag.head.settings import HeadSettings
+from emotag.head.teeth import add_teeth
+
+
+def build_head(
+    settings: HeadSettings,
+    detect: Detector,
+    progress: Callable[[], None] = lambda: None,
+) -> tuple[HeadModel, list[tuple[str, str]]]:
+    """Make the head model with all landmarks; and what there is to tell about it, as (name, value) rows.
+
+    Raises InputError when the source is not named, missing or something else.
+    """
+    model, notes = _load(settings)
+    fit = fit_landmarks(model, detect, settings.fit_heads, settings.fit_size, progress=progress)
+    model = with_landmarks(model, fit.embedding)
+    if settings.engine == "flame":
+        model = add_teeth(complete(model))
+    notes += [
+        (
+            "Face Mesh fit",
+            f"{fit.pictures} of {fit.tried} renders, median scatter {1000 * float(np.median(fit.scatter)):.1f} mm",
+        ),
+        ("vertices, faces", f"{model.n_vertices}, {len(model.faces)}"),
+        ("shape, expression", f"{model.n_shape}, {model.n_expression}"),
+    ]
+    return model, notes
+
+
+def _load(settings: HeadSettings) -> tuple[HeadModel, list[tuple[str, str]]]:
+    if settings.source is None:
+        raise InputError(_MISSING[settings.engine])
+    if settings.engine == "flame":
+        return load_flame(settings), [("source", str(settings.source))]
+    model, report = load_ict(settings.source, settings.vertices, settings.identity_modes)
+    return model, [
+        ("source", str(settings.source)),
+        ("jawOpen = 1 is", f"jaw_pose[0] = {report.jaw_open_radians:.4f} rad"),
+        ("hinge residual", f"{1000 * report.hinge_residual:.2f} mm at the lower teeth"),
+    ]
+
+
+_MISSING = {
+    "ict-facekit": (
+        "head.source is not set: put ICT-FaceKit's FaceXModel folder (https://github.com/ICT-VGL/ICT-FaceKit, MIT), or "
+        "a .tar.xz of it, under models/ict-facekit and set `head.source: models/ict-facekit` in params.yaml"
+    ),
+    "flame": (
+        "head.source is not set: put your licensed flame2023.pkl (https://flame.is.tue.mpg.de) under models/flame and "
+        "set `head.source: models/flame/flame2023.pkl` in params.yaml, or use `head.engine: ict-facekit`"
+    ),
+}
