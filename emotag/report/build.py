@@ -11,7 +11,7 @@ from markupsafe import Markup
 from emotag.metrics.catalogue import BY_KEY
 from emotag.report.data import IdentityResult, ReportData, Sheet, TestResult, TrainingLog, Video
 from emotag.report.embed import EmbeddedVideo, embed_image, embed_video
-from emotag.report.figures import Figure, UnitRow, frame_figures, training_figures, unit_rows
+from emotag.report.figures import Figure, UnitRow, frame_figures, training_figures, unit_rows, unit_scale
 from emotag.report.paper import TRAINING, Difference, differences
 from emotag.report.settings import ReportSettings
 from emotag.report.tables import OVERVIEW, MetricRow, arrow, duration, metric_rows, number, overview_rows
@@ -36,6 +36,7 @@ class _Test:
     clips: Sequence[_Clip]
     figures: Sequence[Figure]
     units: Sequence[UnitRow]
+    unit_scale: int
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def _test(test: TestResult, settings: ReportSettings, notify: Notify) -> _Test:
         clips=[_clip(video, settings, notify) for video in test.videos],
         figures=frame_figures(test.frames) if test.frames else [],
         units=unit_rows(test.frames) if test.frames else [],
+        unit_scale=unit_scale(test.frames or {}),
     )
 
 

@@ -8,12 +8,15 @@ import numpy as np
 from markupsafe import Markup, escape
 
 WIDTH = 520
-"""Width of a chart's own coordinates; the page scales it."""
+"""Width of a chart's own coordinates; the page scales it, text included."""
+
+NARROW = 350
+"""Width for charts that stand three in a row."""
 
 MOST_POINTS = 700
 """A longer series is thinned to its extremes, which keeps every peak."""
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 10, 8, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 8, 34
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def line_chart(
     *,
     label: str,  # what it shows, for screen readers
     x_label: str = "",
-    y_label: str = "",
+    width: int = WIDTH,
     height: int = 200,
     logarithmic: bool = False,  # the y axis; values <= 0 are left out
     y_range: tuple[float, float] | None = None,
@@ -52,12 +55,13 @@ def line_chart(
     if not len(x) or not any(len(values) for values in finite):
         return Markup("")
     low, high = y_range or _padded(np.concatenate(finite), logarithmic)
-    frame = _Frame(float(np.nanmin(x)), float(np.nanmax(x)), low, high, height)
-    parts = [_axes(frame, x_label, y_label, logarithmic)]
+    frame = _Frame(float(np.nanmin(x)), float(np.nanmax(x)), low, high, height, width=width)
+    parts = [_axes(frame, x_label, logarithmic)]
     parts += [_marker(frame, marker) for marker in markers]
     parts += [_path(frame, x, values, line.style) for line, values in zip(lines, series)]
+    kind = "chart narrow" if width <= NARROW else "chart"
     return Markup(
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">'
+        f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'
         f"{''.join(parts)}</svg>"
     )
 
@@ -133,7 +137,7 @@ def _log(values: np.ndarray) -> np.ndarray:
     return np.log10(np.where(values > 0, values, np.nan))
 
 
-def _axes(frame: _Frame, x_label: str, y_label: str, logarithmic: bool) -> str:
+def _axes(frame: _Frame, x_label: str, logarithmic: bool) -> str:
     bottom = frame.height - frame.bottom
     right = frame.width - frame.right
     parts = []
@@ -142,7 +146,7 @@ def _axes(frame: _Frame, x_label: str, y_label: str, logarithmic: bool) -> str:
         text = _number(10**value if logarithmic else value)
         parts.append(f'<line class="grid" x1="{frame.left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="tick" x="{frame.left - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
-    for value in nice_ticks(frame.x_low, frame.x_high, 6):
+    for value in nice_ticks(frame.x_low, frame.x_high, frame.width // 80):
         x = frame.x(value)
         parts.append(f'<line class="notch" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>')
         parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{_number(value)}</text>')
@@ -151,8 +155,6 @@ def _axes(frame: _Frame, x_label: str, y_label: str, logarithmic: bool) -> str:
         parts.append(
             f'<text class="axis-label" x="{right}" y="{frame.height - 3}" text-anchor="end">{escape(x_label)}</text>'
         )
-    if y_label:
-        parts.append(f'<text class="axis-label" x="{frame.left + 4}" y="{frame.top + 10}">{escape(y_label)}</text>')
     return "".join(parts)
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from markupsafe import Markup
 
 from emotag.metrics.action_units import ALL_UNITS, UPPER_FACE
 from emotag.metrics.landmarks import correlation
-from emotag.report.chart import Line, Marker, line_chart, sparkline
+from emotag.report.chart import NARROW, Line, Marker, line_chart, sparkline
 from emotag.report.data import Columns, TrainingLog
 from emotag.tables import FPS
 
@@ -33,17 +34,18 @@ UNIT_NAMES = {
 }
 """FACS names of OpenFace's intensities."""
 
-UNIT_RANGE = (0.0, 5.0)
-"""Range of an intensity."""
+UNIT_MOST = 5
+"""The highest intensity."""
 
 _SMOOTHED_SHARE = 40  # a training curve's moving mean covers this fraction of it
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its title, its legend (label, style) and a sentence."""
+    """A chart with its title, the unit of its y axis, its legend (label, style) and a sentence."""
 
     title: str
+    unit: str
     chart: Markup
     legend: Sequence[tuple[str, str]]
     note: str = ""
@@ -86,7 +88,7 @@ def frame_figures(frames: Columns) -> list[Figure]:
                 ("mouth_opening", "avatar", "avatar"),
                 ("mouth_opening_frozen", "frozen face", "frozen"),
             ),
-            "of the eye distance",
+            "share of the eye distance",
             _mouth_note(frames),
         ),
         _figure(
@@ -102,9 +104,17 @@ def frame_figures(frames: Columns) -> list[Figure]:
     return [figure for figure in drawn if figure.chart]
 
 
+def unit_scale(frames: Columns) -> int:
+    """Give the top of all units' charts: the whole intensity that none of their curves exceeds."""
+    names = [name for unit in ALL_UNITS for name in (unit, f"{unit}_truth") if name in frames]
+    highest = max((float(np.nanmax(frames[name], initial=0)) for name in names), default=0)
+    return min(UNIT_MOST, max(1, ceil(highest)))
+
+
 def unit_rows(frames: Columns) -> list[UnitRow]:
-    """Give a small chart per action unit that both truth and avatar have."""
+    """Give a small chart per action unit that both truth and avatar have, all at the same scale."""
     rows = []
+    y_range = (0.0, float(unit_scale(frames)))
     for unit in ALL_UNITS:
         if unit not in frames or f"{unit}_truth" not in frames:
             continue
@@ -115,7 +125,7 @@ def unit_rows(frames: Columns) -> list[UnitRow]:
         lines = [Line("truth", truth, "truth"), Line("avatar", render, "avatar")]
         label = f"{name} {UNIT_NAMES[unit]} ({'upper' if unit in UPPER_FACE else 'lower'} face): truth and avatar"
         error = float(known.mean()) if known.size else float("nan")
-        rows.append(UnitRow(name, UNIT_NAMES[unit], sparkline(lines, label=label, y_range=UNIT_RANGE), error))
+        rows.append(UnitRow(name, UNIT_NAMES[unit], sparkline(lines, label=label, y_range=y_range), error))
     return rows
 
 
@@ -136,9 +146,17 @@ def training_figures(log: TrainingLog) -> list[Figure]:
             Line(name.removeprefix("loss_"), _smoothed(columns[name]), style) for name, style in zip(terms, styles)
         ]
         chart = line_chart(
-            x, lines, label="Loss terms over frames seen", x_label="frames seen", logarithmic=True, markers=markers
+            x,
+            lines,
+            label="Loss terms over frames seen",
+            x_label="frames seen",
+            width=NARROW,
+            logarithmic=True,
+            markers=markers,
         )
-        figures.append(Figure("Terms of the loss", chart, [(line.label, line.style) for line in lines], "Smoothed."))
+        figures.append(
+            Figure("Terms of the loss", "", chart, [(line.label, line.style) for line in lines], "Smoothed.")
+        )
     if "psnr" in columns:
         figures.append(_training_figure("PSNR in training", x, columns["psnr"], markers, unit="dB"))
     return [figure for figure in figures if figure.chart]
@@ -158,11 +176,11 @@ def _training_figure(
         lines,
         label=f"{title} over frames seen",
         x_label="frames seen",
-        y_label=unit,
+        width=NARROW,
         logarithmic=logarithmic,
         markers=markers,
     )
-    return Figure(title, chart, [(line.label, line.style) for line in lines])
+    return Figure(title, unit, chart, [(line.label, line.style) for line in lines])
 
 
 def _figure(
@@ -177,9 +195,9 @@ def _figure(
     lines = [Line(label, frames[column], style) for column, label, style in series if column in frames]
     # A frozen face alone, or a truth alone, compares with nothing.
     if not any(line.style == "avatar" for line in lines):
-        return Figure(title, Markup(""), [])
-    chart = line_chart(time_s, lines, label=title, x_label="seconds", y_label=unit, y_range=y_range)
-    return Figure(title, chart, [(line.label, line.style) for line in lines], note)
+        return Figure(title, unit, Markup(""), [])
+    chart = line_chart(time_s, lines, label=title, x_label="seconds", y_range=y_range)
+    return Figure(title, unit, chart, [(line.label, line.style) for line in lines], note)
 
 
 def _mouth_note(frames: Columns) -> str:

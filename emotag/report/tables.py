@@ -59,7 +59,6 @@ def metric_rows(summary: Mapping[str, Any]) -> list[MetricRow]:
         if metric.key not in metrics:
             continue
         gain = gains.get(metric.key) or {}
-        neutral, emotional = (TABLE_1[kind].get(metric.key) for kind in ("neutral", "emotional"))
         rows.append(
             MetricRow(
                 label=metric.label,
@@ -71,7 +70,7 @@ def metric_rows(summary: Mapping[str, Any]) -> list[MetricRow]:
                 gain=_gain(gain, metric),
                 better=None if gain.get("absolute") is None else gain["absolute"] > 0,
                 truth=number(truth.get(metric.key), metric.decimals),
-                paper=MISSING if neutral is None or emotional is None else f"{neutral:g} / {emotional:g}",
+                paper=" / ".join(TABLE_1.get(metric.key, (MISSING,))),
             )
         )
     return rows
@@ -126,6 +125,7 @@ def _gain(gain: Mapping[str, float | None], metric: Metric) -> str:
     absolute, relative = gain.get("absolute"), gain.get("relative")
     if absolute is None:
         return ""
-    if metric.unit == "dB":  # a ratio of decibels says nothing
-        return f"{absolute:+.2f} dB".replace("-", "−")
-    return (f"{absolute:+.{metric.decimals}f}" if relative is None else f"{relative:+.0%}").replace("-", "−")
+    # An error shrinks by a share of itself; a ratio of decibels or of correlations says nothing.
+    as_is = metric.higher_is_better or relative is None
+    shown = f"{absolute:+.{metric.decimals}f} {metric.unit}" if as_is else f"{relative:+.0%}"
+    return shown.strip().replace("-", "−")
