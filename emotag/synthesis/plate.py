@@ -136,12 +136,15 @@ def _fill(image: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def _relax(start: np.ndarray, image: np.ndarray, known: np.ndarray, sweeps: int) -> np.ndarray:
-    fixed = known[..., None]
+    """Average each unknown pixel's neighbours, `sweeps` times; known pixels hold still."""
     cross = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4
-    current: np.ndarray = np.where(fixed, image, start)
+    fixed = np.where(known[..., None], image, 0)
+    free = np.broadcast_to(~known[..., None], image.shape).astype(np.float32)
+    current: np.ndarray = fixed + start * free
     for _ in range(sweeps):
-        averaged = cv2.filter2D(current, -1, cross, borderType=cv2.BORDER_REPLICATE).reshape(image.shape)
-        current = np.where(fixed, image, averaged)
+        current = cv2.filter2D(current, -1, cross, borderType=cv2.BORDER_REPLICATE).reshape(image.shape)
+        current *= free
+        current += fixed
     return current
 
 
