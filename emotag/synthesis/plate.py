@@ -142,9 +142,8 @@ def _relax(start: np.ndarray, image: np.ndarray, known: np.ndarray, sweeps: int)
     free = np.broadcast_to(~known[..., None], image.shape).astype(np.float32)
     current: np.ndarray = fixed + start * free
     for _ in range(sweeps):
-        current = cv2.filter2D(current, -1, cross, borderType=cv2.BORDER_REPLICATE).reshape(image.shape)
-        current *= free
-        current += fixed
+        averaged = cv2.filter2D(current, -1, cross, borderType=cv2.BORDER_REPLICATE).reshape(image.shape)
+        current = averaged * free + fixed
     return current
 
 
