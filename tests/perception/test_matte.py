@@ -1,0 +1,146 @@
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotag.media.video import stream_frames
+from emotag.perception.matte.guided import guided_filter
+from emotag.perception.matte.neck import bridged_rings, head_alpha, neck_line
+from emotag.perception.matte.selfie import SelfieSegmentation
+from emotag.perception.matte.sequence import MatteSettings, person_alphas, without_islands
+from emotag.perception.open_models import fetch_open_models
+
+FOOTAGE = Path(__file__).parents[2] / "../shared/footage"
+
+
+@pytest.fixture(scope="module")
+def open_networks() -> Path:
+    folder = Path(__file__).parents[2] / "models" / "open"
+    fetch_open_models(folder)  # nothing to do when they are there
+    return folder
+
+
+def _guided_filter_by_windows(guide: np.ndarray, mask: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
+    """Say the definition: a ridge regression in every window, each pixel's mean over the windows that hold it."""
+    height, width = mask.shape
+    total, count = np.zeros_like(mask), np.zeros_like(mask)
+    for y, x in itertools.product(range(radius, height - radius), range(radius, width - radius)):
+        window = np.s_[y - radius : y + radius + 1, x - radius : x + radius + 1]
+        colours, values = guide[window].reshape(-1, 3), mask[window].ravel()
+        mean, target = colours.mean(axis=0), values.mean()
+        covariance = (colours - mean).T @ (colours - mean) / len(colours) + epsilon * np.eye(3)
+        slope = np.linalg.solve(covariance, (colours - mean).T @ (values - target) / len(colours))
+        total[window] += guide[window] @ slope + target - slope @ mean
+        count[window] += 1
+    return total / np.maximum(count, 1)
+
+
+def test_guided_filter_equals_its_definition():
+    rng = np.random.default_rng(0)
+    guide = rng.uniform(size=(24, 26, 3)).astype(np.float32)
+    mask = rng.uniform(size=(24, 26)).astype(np.float32)
+    slow = _guided_filter_by_windows(guide.astype(np.float64), mask.astype(np.float64), 2, 1e-2)
+    fast = guided_filter(guide, mask, 2, 1e-2)
+    np.testing.assert_allclose(fast[4:-4, 4:-4], slow[4:-4, 4:-4], atol=2e-4)
+
+
+def test_a_coarse_mask_takes_over_the_edge_of_the_picture():
+    edge = 70
+    guide = np.full((128, 128, 3), 0.2, np.float32)
+    guide[:, edge:] = 0.8
+    coarse = np.zeros((32, 32), np.float32)
+    coarse[:, 18:] = 1  # at 72, two pixels off
+    coarse[:, 17] = 0.5
+    alpha = guided_filter(guide, coarse, 3, 1e-4)
+    assert alpha[64, : edge - 2].max() < 0.2 and alpha[64, edge + 2 :].min() > 0.8
+    flat = guided_filter(np.full((64, 64, 3), 0.5, np.float32), np.full((64, 64), 0.7, np.float32), 4, 1e-4)
+    np.testing.assert_allclose(flat, 0.7, atol=1e-3)
+
+
+def test_islands_go_and_soft_edges_stay():
+    mask = np.zeros((64, 64), np.float32)
+    mask[20:60, 10:40] = 1
+    mask[18:20, 10:40] = 0.2
+    mask[30:40, 56:62] = 0.9
+    kept = without_islands(mask)
+    assert not kept[:, 50:].any()
+    np.testing.assert_array_equal(kept[:, :45], mask[:, :45])
+
+
+def test_neck_line_is_the_near_half_of_the_ring():
+    angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    ring = np.stack((100 + 40 * np.cos(angle), 200 + 12 * np.sin(angle)), axis=1)
+    for turned in (ring, ring[::-1], np.roll(ring, 17, axis=0)):
+        line = neck_line(turned)
+        assert (np.diff(line[:, 0]) > 0).all()
+        expected = 200 + 12 * np.sqrt(np.clip(1 - ((line[:, 0] - 100) / 40) ** 2, 0, 1))
+        np.testing.assert_allclose(line[2:-2, 1], expected[2:-2], atol=0.6)
+
+
+def test_head_alpha_ends_softly_at_the_line_and_goes_on_level():
+    person = np.full((100, 120), 200, np.uint8)
+    line = np.array([[40.0, 60.0], [80.0, 70.0]])
+    alpha = head_alpha(person, line, 6)
+    assert (alpha[:50] == 200).all() and (alpha[80:] == 0).all()
+    assert alpha[56, 10] == 200 and alpha[63, 10] == 0 and alpha[66, 110] == 200 and alpha[74, 110] == 0
+    assert abs(int(alpha[60, 5]) - 100) < 25
+    assert (np.diff(alpha[:, 60].astype(int)) <= 0).all()
+    assert set(np.unique(head_alpha(np.zeros((9, 9), np.uint8), line, 3))) == {0}
+
+
+def test_rings_are_bridged_in_time():
+    rings = np.arange(5.0)[:, None, None] * np.ones((5, 3, 2))
+    rings[2] = np.nan
+    rings[4] = np.nan
+    valid = np.array([1, 1, 0, 1, 0], bool)
+    np.testing.assert_allclose(bridged_rings(rings, valid)[:, 0, 0], [0, 1, 2, 3, 3])
+    with pytest.raises(ValueError, match="no frame"):
+        bridged_rings(rings, np.zeros(5, bool))
+
+
+class _Brightness:
+    """Takes what is bright for the person."""
+
+    engine = digest = "brightness"
+
+    def probability(self, image: np.ndarray) -> np.ndarray:
+        return image[::2, ::2, 0].astype(np.float32) / 255
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+@pytest.mark.parametrize("smooth", [0, 1, 2])
+def test_every_frame_keeps_its_place_in_time(count, smooth):
+    frames = [np.full((64, 64, 3), 10 * i + 20, np.uint8) for i in range(count)]
+    settings = MatteSettings(smooth_frames=smooth, edge_contrast=1.0)
+    given = list(person_alphas(frames, _Brightness(), settings))
+    assert [int(frame[0, 0, 0]) for frame, _ in given] == [10 * i + 20 for i in range(count)]
+    inner = [int(alpha.mean().round()) for _, alpha in given][smooth : count - smooth]
+    assert inner == [10 * i + 20 for i in range(count)][smooth : count - smooth]
+
+
+def test_averaging_in_time_calms_a_flickering_mask():
+    frames = [np.full((64, 64, 3), 150 + 40 * (-1) ** i, np.uint8) for i in range(12)]
+
+    def flicker(smooth: int) -> float:
+        settings = MatteSettings(smooth_frames=smooth, edge_contrast=1.0)
+        means = [alpha.mean() for _, alpha in person_alphas(frames, _Brightness(), settings)]
+        return float(np.abs(np.diff(means[2:-2])).mean())
+
+    assert flicker(1) < 0.1 * flicker(0)
+
+
+@pytest.mark.shared
+def test_a_person_is_cut_out_of_real_footage(open_networks):
+    path = FOOTAGE / "adapt/anchor-de.mp4"
+    if not path.exists():
+        pytest.skip("needs ../shared/footage")
+    frames = list(itertools.islice(stream_frames(path), 3))
+    given = list(person_alphas(frames, SelfieSegmentation(open_networks), MatteSettings()))
+    for frame, alpha in given:
+        assert alpha.shape == frame.shape[:2]
+        assert alpha[180:400, 220:340].min() > 250  # face
+        assert alpha[:40, :40].max() < 5 and alpha[:40, -40:].max() < 5
+        assert alpha[480:, 200:400].min() > 245  # chest
+        edge = (alpha > 20) & (alpha < 235)
+        assert 0.002 < edge.mean() < 0.04  # a narrow seam
