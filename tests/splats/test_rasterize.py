@@ -1,6 +1,8 @@
 """The CPU kernel against the dense reference in float64 (and, on a GPU, gsplat against both), values and gradients."""
 
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from emotag.camera import Camera
 from emotag.splats import reference
-from emotag.splats.cpu import compilation
+from emotag.splats.cpu import compilation, dealing
 from emotag.splats.cpu.compositing import falloff
 from emotag.splats.rasterize import Render, camera_place, rasterize, splat_normals
 
@@ -247,6 +249,31 @@ def test_the_same_result_on_any_number_of_threads() -> None:
         torch.set_num_threads(before)
     for other in results[1:]:
         assert all(torch.equal(results[0][name], other[name]) for name in other)
+
+
+def test_a_helper_thread_that_never_starts_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a fork, or on a machine that is busy with other things."""
+    scene, camera = make_scene(1, 100, 1), Camera(2.0, 40, 30)
+    expected = render(rasterize, scene, camera, torch.float32).colour
+    release = threading.Event()
+    before = torch.get_num_threads()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(release.wait)
+        monkeypatch.setattr(dealing, "_pool", lambda: pool)
+        try:
+            torch.set_num_threads(2)
+            assert torch.equal(render(rasterize, scene, camera, torch.float32).colour, expected)
+        finally:
+            torch.set_num_threads(before)
+            release.set()
+
+
+def test_two_callers_at_once() -> None:
+    scenes, camera = [make_scene(1, 200 + i, 1) for i in range(4)], Camera(2.0, 60, 50)
+    expected = [render(rasterize, scene, camera, torch.float32).colour for scene in scenes]
+    with ThreadPoolExecutor(4) as pool:
+        actual = list(pool.map(lambda scene: render(rasterize, scene, camera, torch.float32).colour, scenes * 5))
+    assert all(torch.equal(a, b) for a, b in zip(actual, expected * 5))
 
 
 def test_dtype_follows_the_input_and_views_are_fine() -> None:

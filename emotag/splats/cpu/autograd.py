@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from emotag.splats.cpu.binning import list_tiles, sort_into_tiles
-from emotag.splats.cpu.compilation import array, at_most, worker_threads
+from emotag.splats.cpu.compilation import array
 from emotag.splats.cpu.compositing import composite
 from emotag.splats.cpu.compositing_backward import composite_backward
-from emotag.splats.cpu.dealing import new_counter
-from emotag.splats.cpu.layout import D_CHANNELS, GEOMETRY_WIDTH, TILE
+from emotag.splats.cpu.dealing import run
+from emotag.splats.cpu.layout import CHUNK, D_CHANNELS, GEOMETRY_WIDTH, TILE
 from emotag.splats.cpu.splat_pass import prepare_splats, splats_backward
 
 
@@ -60,16 +60,16 @@ class _Rasterize(torch.autograd.Function):
         image = np.empty((frames, height, width, channels.shape[2]), np.float32)
         transmittance = np.empty((frames, height, width), np.float32)
         last = np.empty((frames, height, width), np.float32)
-        with worker_threads() as workers:
-            prepare_splats(
-                means, quaternions, scales, opacities, sh, features, camera.view, camera.place, camera.intrinsics,
-                width, height, camera.near, with_depth, workers, new_counter(), geometry, depth, bounds, channels,
-            )  # fmt: skip
-            tiles = _Tiles(geometry, depth, bounds, width, height, workers)
-            composite(
-                geometry, channels, tiles.start, tiles.splat_of, tiles.order, workers, new_counter(), image,
-                transmittance, last,
-            )  # fmt: skip
+        run(
+            prepare_splats, -(-frames * splats // CHUNK),
+            means, quaternions, scales, opacities, sh, features, camera.view, camera.place, camera.intrinsics,
+            width, height, camera.near, with_depth, geometry, depth, bounds, channels,
+        )  # fmt: skip
+        tiles = _Tiles(geometry, depth, bounds, width, height)
+        run(
+            composite, len(tiles.order),
+            geometry, channels, tiles.start, tiles.splat_of, tiles.order, image, transmittance, last,
+        )  # fmt: skip
         ctx.save_for_backward(*tensors)
         ctx.state = arrays, camera, with_depth, geometry, channels, tiles, transmittance, last
         alpha = torch.from_numpy(1 - transmittance)[..., None]
@@ -86,16 +86,17 @@ class _Rasterize(torch.autograd.Function):
         slot_gradients = np.empty((tiles.slots, D_CHANNELS + channels.shape[2]), np.float32)
         d_means, d_quaternions, d_scales = np.empty_like(means), np.empty_like(quaternions), np.empty_like(scales)
         d_opacities, d_sh, d_features = np.empty_like(opacities), np.empty_like(sh), np.empty_like(features)
-        with worker_threads() as workers:
-            composite_backward(
-                geometry, channels, tiles.start, tiles.splat_of, tiles.slot_of, tiles.order, workers, new_counter(),
-                transmittance, last, d_image, d_alpha, slot_gradients,
-            )  # fmt: skip
-            splats_backward(
-                means, quaternions, scales, sh, camera.view, camera.place, camera.intrinsics, camera.width,
-                camera.height, with_depth, workers, new_counter(), geometry, channels, tiles.first_slot,
-                tiles.slot_count, slot_gradients, d_means, d_quaternions, d_scales, d_opacities, d_sh, d_features,
-            )  # fmt: skip
+        run(
+            composite_backward, len(tiles.order),
+            geometry, channels, tiles.start, tiles.splat_of, tiles.slot_of, tiles.order, transmittance, last,
+            d_image, d_alpha, slot_gradients,
+        )  # fmt: skip
+        run(
+            splats_backward, -(-means.shape[1] // CHUNK),
+            means, quaternions, scales, sh, camera.view, camera.place, camera.intrinsics, camera.width, camera.height,
+            with_depth, geometry, channels, tiles.first_slot, tiles.slot_count, slot_gradients,
+            d_means, d_quaternions, d_scales, d_opacities, d_sh, d_features,
+        )  # fmt: skip
         gradients = (d_means, d_quaternions, d_scales, d_opacities, d_sh, d_features)
         return (*(torch.from_numpy(gradient) for gradient in gradients), None, None)
 
@@ -110,7 +111,6 @@ class _Tiles:
         bounds: np.ndarray,  # (B, N) int64
         width: int,
         height: int,
-        workers: int,
     ) -> None:
         frames = geometry.shape[0]
         ends = np.cumsum(bounds.reshape(-1))
@@ -120,16 +120,19 @@ class _Tiles:
         self.first_slot = ends.reshape(bounds.shape) - bounds
         self.slot_count = np.empty(bounds.shape, np.int32)
         tile_of_slot = np.empty(self.slots, np.int32)
-        list_tiles(geometry, self.first_slot, width, height, workers, new_counter(), tile_of_slot, self.slot_count)
+        run(
+            list_tiles, -(-bounds.size // CHUNK),
+            geometry, self.first_slot, width, height, tile_of_slot, self.slot_count,
+        )  # fmt: skip
         frame_start = np.zeros(frames + 1, np.int64)
         np.cumsum(self.slot_count.sum(1, dtype=np.int64), out=frame_start[1:])
         tiles = -(-width // TILE) * -(-height // TILE)
         self.start = np.empty(frames * tiles + 1, np.int64)
         self.splat_of = np.empty(frame_start[-1], np.int32)
         self.slot_of = np.empty(frame_start[-1], np.int32)
-        with at_most(frames):
-            sort_into_tiles(
-                depth.view(np.uint32), self.first_slot, self.slot_count, tile_of_slot, frame_start, self.start,
-                self.splat_of, self.slot_of,
-            )  # fmt: skip
+        run(
+            sort_into_tiles, frames,
+            depth.view(np.uint32), self.first_slot, self.slot_count, tile_of_slot, frame_start, self.start,
+            self.splat_of, self.slot_of,
+        )  # fmt: skip
         self.order = np.argsort(-np.diff(self.start), kind="stable")

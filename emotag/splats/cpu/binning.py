@@ -7,20 +7,27 @@ meeting without locks and the splat can sum its own rows in a fixed order: the r
 import math
 
 import numpy as np
-from numba import prange
 
 from emotag.splats.cpu.compilation import kernel
 from emotag.splats.cpu.dealing import take_turn
-from emotag.splats.cpu.layout import CENTRE_X, CENTRE_Y, CONIC_A, CONIC_B, CONIC_C, REACH_MARGIN, REACH_X, REACH_Y, TILE
-
-CHUNK = 512
-"""Splats that a thread takes at a time."""
+from emotag.splats.cpu.layout import (
+    CENTRE_X,
+    CENTRE_Y,
+    CHUNK,
+    CONIC_A,
+    CONIC_B,
+    CONIC_C,
+    REACH_MARGIN,
+    REACH_X,
+    REACH_Y,
+    TILE,
+)
 
 RADIX_BITS = 11
 RADIX = 1 << RADIX_BITS
 
 
-@kernel()
+@kernel
 def _row_span(geometry: np.ndarray, low: float, high: float, width: int) -> tuple[int, int]:
     """First and last pixel column whose centre may lie in the splat's ellipse for pixel centres y in [low, high].
 
@@ -42,34 +49,32 @@ def _row_span(geometry: np.ndarray, low: float, high: float, width: int) -> tupl
     return int(first), int(last)
 
 
-@kernel(parallel=True)
+@kernel
 def list_tiles(
+    counter: np.ndarray,  # (1,) int64, see dealing
     geometry: np.ndarray,  # (B, N, 8) float64
     first_slot: np.ndarray,  # (B, N) int64: where a splat's slots begin; the room is that of its bounding box
     width: int,
     height: int,
-    workers: int,
-    counter: np.ndarray,  # (1,) int64, 0
     tile_of_slot: np.ndarray,  # out (M,) int32, tile within the frame
     slot_count: np.ndarray,  # out (B, N) int32
 ) -> None:
     """Write, for each visible splat, the tiles that its ellipse (alpha >= 1/255) meets."""
     frames, splats = geometry.shape[0], geometry.shape[1]
     tiles_x = (width + TILE - 1) // TILE
-    for _ in prange(workers):
+    start = take_turn(counter) * CHUNK
+    while start < frames * splats:
+        for index in range(start, min(start + CHUNK, frames * splats)):
+            frame, splat = index // splats, index % splats
+            row, slot = geometry[frame, splat], first_slot[frame, splat]
+            if row[REACH_X] == 0.0:
+                slot_count[frame, splat] = 0
+            else:
+                slot_count[frame, splat] = _list_splat(row, width, height, tiles_x, tile_of_slot[slot:])
         start = take_turn(counter) * CHUNK
-        while start < frames * splats:
-            for index in range(start, min(start + CHUNK, frames * splats)):
-                frame, splat = index // splats, index % splats
-                row, slot = geometry[frame, splat], first_slot[frame, splat]
-                if row[REACH_X] == 0.0:
-                    slot_count[frame, splat] = 0
-                else:
-                    slot_count[frame, splat] = _list_splat(row, width, height, tiles_x, tile_of_slot[slot:])
-            start = take_turn(counter) * CHUNK
 
 
-@kernel()
+@kernel
 def _list_splat(geometry: np.ndarray, width: int, height: int, tiles_x: int, out: np.ndarray) -> int:
     """Write the tiles that a splat meets to the start of `out` and give their number."""
     top = int(max(0.0, math.ceil(geometry[CENTRE_Y] - geometry[REACH_Y] - 0.5)))
@@ -87,7 +92,7 @@ def _list_splat(geometry: np.ndarray, width: int, height: int, tiles_x: int, out
     return count
 
 
-@kernel()
+@kernel
 def _depth_order(keys: np.ndarray, order: np.ndarray, spare: np.ndarray) -> np.ndarray:
     """Stable radix sort of `order` (V,) int32 by `keys[order]` uint32; `spare` is as long as `order`."""
     for digit in range(3):
@@ -105,8 +110,9 @@ def _depth_order(keys: np.ndarray, order: np.ndarray, spare: np.ndarray) -> np.n
     return order
 
 
-@kernel(parallel=True)
+@kernel
 def sort_into_tiles(
+    counter: np.ndarray,  # (1,) int64, see dealing; a turn is a frame
     depth_bits: np.ndarray,  # (B, N) uint32: the bits of a positive float32 sort as the number does
     first_slot: np.ndarray,  # (B, N) int64
     slot_count: np.ndarray,  # (B, N) int32
@@ -120,7 +126,10 @@ def sort_into_tiles(
     frames, splats = depth_bits.shape
     tiles = (tile_start.shape[0] - 1) // frames
     tile_start[frames * tiles] = frame_start[frames]
-    for frame in prange(frames):
+    while True:
+        frame = take_turn(counter)
+        if frame >= frames:
+            break
         counts, starts = slot_count[frame], first_slot[frame]
         visible = np.empty(splats, np.int32)
         used = 0

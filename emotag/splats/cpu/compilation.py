@@ -1,11 +1,9 @@
-"""How the kernels are compiled, where the compiled code is kept, and on how many threads they run."""
+"""How the kernels are compiled and where the compiled code is kept."""
 
 import hashlib
 import os
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -19,8 +17,6 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
 """Everything but `nnan` and `ninf`: comparisons with NaN must stay false, so that a NaN splat is not drawn."""
-
-_one_caller = threading.Lock()
 
 
 @cache
@@ -41,49 +37,16 @@ def cache_folder() -> Path | None:
     return next((folder for place in places if _writable(folder := place / f"kernels-{digest}")), None)
 
 
-def kernel(parallel: bool = False) -> Callable[[Function], Function]:
-    """Compile a function on its first call, or load it from the cache; `parallel` spreads its `prange` over threads."""
-
-    def compile_lazily(function: Function) -> Function:
-        folder = cache_folder()
-        options = {"parallel": parallel, "fastmath": FASTMATH, "error_model": "numpy"}
-        if folder is None:
-            return numba.njit(cache=False, **options)(function)
-        previous = config.CACHE_DIR
-        config.CACHE_DIR = str(folder)  # read once, by the decorator
-        try:
-            return numba.njit(cache=True, **options)(function)
-        finally:
-            config.CACHE_DIR = previous
-
-    return compile_lazily
-
-
-@contextmanager
-def worker_threads() -> Iterator[int]:
-    """Give the kernels as many threads as torch has, one caller at a time; yields that number.
-
-    Not every threading layer of numba bears two callers at once: its `workqueue` ends the process.
-    """
-    with _one_caller, _thread_count(min(torch.get_num_threads(), config.NUMBA_NUM_THREADS)) as count:
-        yield count
-
-
-@contextmanager
-def at_most(tasks: int) -> Iterator[None]:
-    """Within `worker_threads`: wake no more threads than there are tasks (waking an idle one costs a wait for it)."""
-    with _thread_count(min(max(tasks, 1), numba.get_num_threads())):
-        yield
-
-
-@contextmanager
-def _thread_count(count: int) -> Iterator[int]:
-    previous = numba.get_num_threads()
-    numba.set_num_threads(count)
+def kernel(function: Function) -> Function:
+    """Compile a function on its first call, or load it from the cache. It runs without Python's lock."""
+    folder = cache_folder()
+    compiler = numba.njit(cache=folder is not None, nogil=True, fastmath=FASTMATH, error_model="numpy")
+    previous = config.CACHE_DIR
+    config.CACHE_DIR = str(folder or previous)  # read once, by the decorator
     try:
-        yield count
+        return compiler(function)
     finally:
-        numba.set_num_threads(previous)
+        config.CACHE_DIR = previous
 
 
 def array(tensor: torch.Tensor) -> np.ndarray:

@@ -8,7 +8,6 @@ unsigned (a signed index costs numba a test for "counted from the end" at every 
 import math
 
 import numpy as np
-from numba import prange
 
 from emotag.splats.cpu.compilation import kernel
 from emotag.splats.cpu.dealing import take_turn
@@ -50,7 +49,7 @@ EXP_1, EXP_2, EXP_3 = np.float32(-0.99999982227), np.float32(0.49999532975), np.
 EXP_4, EXP_5, EXP_6 = np.float32(0.041493216764), np.float32(-0.0079604809595), np.float32(0.00097964202620)
 
 
-@kernel()
+@kernel
 def falloff(eighth: np.float32) -> np.float32:
     """exp(−8 · eighth) for `eighth` in [0, 0.7]; beyond, the value at 0.7, which is under 1/255."""
     q = min(EXP_RANGE, eighth)
@@ -60,7 +59,7 @@ def falloff(eighth: np.float32) -> np.float32:
     return power * power
 
 
-@kernel()
+@kernel
 def _rows(centre: float, reach: float) -> tuple[np.uint64, np.uint64]:
     """Pixels [first, end) of the tile rows that a splat may touch; `centre` in pixels from the tile's upper edge."""
     first = max(0.0, math.ceil(centre - reach - 0.5))
@@ -70,7 +69,7 @@ def _rows(centre: float, reach: float) -> tuple[np.uint64, np.uint64]:
     return np.uint64(first * TILE), np.uint64(end * TILE)
 
 
-@kernel()
+@kernel
 def _pixel_centres(scratch: np.ndarray) -> None:
     """Fill the planes X and Y."""
     for row in range(TILE):
@@ -80,15 +79,14 @@ def _pixel_centres(scratch: np.ndarray) -> None:
             scratch[Y + pixel] = row + 0.5
 
 
-@kernel(parallel=True)
+@kernel
 def composite(
+    counter: np.ndarray,  # (1,) int64, see dealing
     geometry: np.ndarray,  # (B, N, 8) float64
     channels: np.ndarray,  # (B, N, C) float32
     tile_start: np.ndarray,  # (B · tiles + 1,) int64
     splat_of: np.ndarray,  # (M',) int32
     tile_order: np.ndarray,  # (B · tiles,) int64, the fullest first
-    workers: int,
-    counter: np.ndarray,  # (1,) int64, 0
     image: np.ndarray,  # out (B, H, W, C) float32: sum of weight · channel
     transmittance: np.ndarray,  # out (B, H, W) float32: 1 − alpha
     last: np.ndarray,  # out (B, H, W) float32: see LAST (exact up to 2^24 splats a tile)
@@ -96,42 +94,41 @@ def composite(
     """Composite all tiles of all frames. Skips alpha < 1/255; stops a pixel before its transmittance passes 1e-4."""
     _, height, width, count = image.shape
     tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
-    for _ in prange(workers):
-        scratch = np.empty((FIXED_PLANES + count) * PIXELS, np.float32)
-        _pixel_centres(scratch)
-        while True:
-            turn = take_turn(counter)
-            if turn >= tile_order.size:
-                break
-            tile = tile_order[turn]
-            frame = tile // (tiles_x * tiles_y)
-            top = (tile // tiles_x % tiles_y) * TILE
-            left = (tile % tiles_x) * TILE
-            scratch[2 * PIXELS : 3 * PIXELS] = 1.0
-            scratch[3 * PIXELS : 4 * PIXELS] = 0.0
-            scratch[4 * PIXELS : 5 * PIXELS] = -1.0
-            scratch[6 * PIXELS :] = 0.0
-            start = tile_start[tile]
-            for number in range(tile_start[tile + 1] - start):
-                splat = splat_of[start + number]
-                _add_splat(scratch, geometry[frame, splat], channels[frame, splat], np.float32(number), left, top)
-                if number % SATURATION_PERIOD == SATURATION_PERIOD - 1:
-                    remaining = ZERO
-                    for index in range(PLANE):
-                        remaining += scratch[TRANSMITTANCE + index]
-                    if remaining == ZERO:
-                        break
-            for row in range(min(TILE, height - top)):
-                for column in range(min(TILE, width - left)):
-                    pixel = np.uint64(row * TILE + column)
-                    y, x = top + row, left + column
-                    transmittance[frame, y, x] = scratch[TRANSMITTANCE + pixel] + scratch[SATURATED + pixel]
-                    last[frame, y, x] = scratch[LAST + pixel]
-                    for channel in range(count):
-                        image[frame, y, x, channel] = scratch[CHANNELS + np.uint64(channel) * PLANE + pixel]
+    scratch = np.empty((FIXED_PLANES + count) * PIXELS, np.float32)
+    _pixel_centres(scratch)
+    while True:
+        turn = take_turn(counter)
+        if turn >= tile_order.size:
+            break
+        tile = tile_order[turn]
+        frame = tile // (tiles_x * tiles_y)
+        top = (tile // tiles_x % tiles_y) * TILE
+        left = (tile % tiles_x) * TILE
+        scratch[2 * PIXELS : 3 * PIXELS] = 1.0
+        scratch[3 * PIXELS : 4 * PIXELS] = 0.0
+        scratch[4 * PIXELS : 5 * PIXELS] = -1.0
+        scratch[6 * PIXELS :] = 0.0
+        start = tile_start[tile]
+        for number in range(tile_start[tile + 1] - start):
+            splat = splat_of[start + number]
+            _add_splat(scratch, geometry[frame, splat], channels[frame, splat], np.float32(number), left, top)
+            if number % SATURATION_PERIOD == SATURATION_PERIOD - 1:
+                remaining = ZERO
+                for index in range(PLANE):
+                    remaining += scratch[TRANSMITTANCE + index]
+                if remaining == ZERO:
+                    break
+        for row in range(min(TILE, height - top)):
+            for column in range(min(TILE, width - left)):
+                pixel = np.uint64(row * TILE + column)
+                y, x = top + row, left + column
+                transmittance[frame, y, x] = scratch[TRANSMITTANCE + pixel] + scratch[SATURATED + pixel]
+                last[frame, y, x] = scratch[LAST + pixel]
+                for channel in range(count):
+                    image[frame, y, x, channel] = scratch[CHANNELS + np.uint64(channel) * PLANE + pixel]
 
 
-@kernel()
+@kernel
 def _add_splat(
     scratch: np.ndarray, geometry: np.ndarray, channels: np.ndarray, number: np.float32, left: int, top: int
 ) -> None:

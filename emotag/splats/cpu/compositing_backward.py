@@ -9,7 +9,6 @@ difference of nearly equal numbers behind opaque splats.
 """
 
 import numpy as np
-from numba import prange
 
 from emotag.splats.cpu.compilation import kernel
 from emotag.splats.cpu.compositing import (
@@ -56,16 +55,15 @@ D_IMAGE = np.uint64(7 * PIXELS)  # dL/dimage, one plane a channel
 HALF = np.float32(0.5)
 
 
-@kernel(parallel=True)
+@kernel
 def composite_backward(
+    counter: np.ndarray,  # (1,) int64, see dealing
     geometry: np.ndarray,  # (B, N, 8) float64
     channels: np.ndarray,  # (B, N, C) float32
     tile_start: np.ndarray,  # (B · tiles + 1,) int64
     splat_of: np.ndarray,  # (M',) int32
     slot_of: np.ndarray,  # (M',) int32
     tile_order: np.ndarray,  # (B · tiles,) int64
-    workers: int,
-    counter: np.ndarray,  # (1,) int64, 0
     transmittance: np.ndarray,  # (B, H, W) float32, as composite wrote it
     last: np.ndarray,  # (B, H, W) float32
     d_image: np.ndarray,  # (B, H, W, C) float32
@@ -75,37 +73,36 @@ def composite_backward(
     """Write the gradient of each meeting of a splat with a tile to its slot."""
     _, height, width, count = d_image.shape
     tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
-    for _ in prange(workers):
-        scratch = np.empty((FIXED_PLANES + 1 + count) * PIXELS, np.float32)
-        _pixel_centres(scratch)
-        while True:
-            turn = take_turn(counter)
-            if turn >= tile_order.size:
-                break
-            tile = tile_order[turn]
-            start, end = tile_start[tile], tile_start[tile + 1]
-            if start == end:
-                continue
-            frame = tile // (tiles_x * tiles_y)
-            top = (tile // tiles_x % tiles_y) * TILE
-            left = (tile % tiles_x) * TILE
-            furthest = _load(scratch, transmittance[frame], last[frame], d_image[frame], d_alpha[frame], left, top)
-            for place in range(start + furthest + 1, end):  # behind saturated pixels
-                slot_gradients[slot_of[place]] = 0.0
-            for number in range(furthest, -1, -1):
-                splat, slot = splat_of[start + number], slot_of[start + number]
-                _splat_gradient(
-                    scratch,
-                    geometry[frame, splat],
-                    channels[frame, splat],
-                    np.float32(number),
-                    left,
-                    top,
-                    slot_gradients[slot],
-                )
+    scratch = np.empty((FIXED_PLANES + 1 + count) * PIXELS, np.float32)
+    _pixel_centres(scratch)
+    while True:
+        turn = take_turn(counter)
+        if turn >= tile_order.size:
+            break
+        tile = tile_order[turn]
+        start, end = tile_start[tile], tile_start[tile + 1]
+        if start == end:
+            continue
+        frame = tile // (tiles_x * tiles_y)
+        top = (tile // tiles_x % tiles_y) * TILE
+        left = (tile % tiles_x) * TILE
+        furthest = _load(scratch, transmittance[frame], last[frame], d_image[frame], d_alpha[frame], left, top)
+        for place in range(start + furthest + 1, end):  # behind saturated pixels
+            slot_gradients[slot_of[place]] = 0.0
+        for number in range(furthest, -1, -1):
+            splat, slot = splat_of[start + number], slot_of[start + number]
+            _splat_gradient(
+                scratch,
+                geometry[frame, splat],
+                channels[frame, splat],
+                np.float32(number),
+                left,
+                top,
+                slot_gradients[slot],
+            )
 
 
-@kernel()
+@kernel
 def _load(
     scratch: np.ndarray,
     transmittance: np.ndarray,  # (H, W)
@@ -135,7 +132,7 @@ def _load(
     return int(furthest)
 
 
-@kernel()
+@kernel
 def _splat_gradient(
     scratch: np.ndarray,
     geometry: np.ndarray,  # (8,)

@@ -1,8 +1,17 @@
-"""Deal work out to threads as they become free, so that one slow thread does not hold up the others."""
+"""Deal a kernel's work out to threads as they become free.
 
+Not numba's own threads, on purpose: those meet at a barrier after every parallel loop, where a thread that the system
+has not yet woken holds up the others for milliseconds on a busy machine; one of numba's threading layers ends the
+process when two callers meet, and another when it is used after a fork.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
+import torch
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -22,6 +31,21 @@ def take_turn(typing_context: Any, counter: Any) -> Any:
     return types.int64(counter), generate
 
 
-def new_counter() -> np.ndarray:  # (1,) int64
-    """A counter for `take_turn`, starting at 0."""
-    return np.zeros(1, np.int64)
+def run(kernel: Callable[..., None], turns: int, *arguments: object) -> None:
+    """Call `kernel(counter, *arguments)` on this thread and up to torch.get_num_threads() − 1 others, and wait.
+
+    The kernel takes turns from the counter until they exceed `turns`. A helper that has not started when this thread
+    finds no more turns is not waited for.
+    """
+    counter = np.zeros(1, np.int64)
+    helpers = min(torch.get_num_threads(), turns) - 1
+    futures = [_pool().submit(kernel, counter, *arguments) for _ in range(helpers)]
+    kernel(counter, *arguments)
+    for future in futures:
+        if not future.cancel():
+            future.result()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(thread_name_prefix="rasterizer")

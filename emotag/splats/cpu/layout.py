@@ -5,6 +5,9 @@ import numpy as np
 TILE = 16
 """Side of the square tiles, in pixels. A row of a tile is one AVX-512 register or two of AVX2."""
 
+CHUNK = 512
+"""Splats that a thread takes at a time."""
+
 BLUR = 0.3
 """Variance (pixels²) added to every projected splat, as 3DGS does and gsplat's `eps2d`."""
 

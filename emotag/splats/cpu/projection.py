@@ -25,7 +25,7 @@ from emotag.splats.cpu.layout import (
 )
 
 
-@kernel()
+@kernel
 def _unit_quaternion(quaternion: np.ndarray) -> tuple[float, float, float, float, float]:
     """Normalise (w, x, y, z); the fifth number is 1/norm, or 0 for the zero quaternion, which means no rotation."""
     w, x, y, z = float(quaternion[0]), float(quaternion[1]), float(quaternion[2]), float(quaternion[3])
@@ -36,7 +36,7 @@ def _unit_quaternion(quaternion: np.ndarray) -> tuple[float, float, float, float
     return w * inverse, x * inverse, y * inverse, z * inverse, inverse
 
 
-@kernel()
+@kernel
 def _rotation(w: float, x: float, y: float, z: float, out: np.ndarray) -> None:
     """Write the rotation matrix of a unit quaternion to `out` (3, 3)."""
     out[0, 0], out[0, 1], out[0, 2] = 1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)
@@ -44,7 +44,7 @@ def _rotation(w: float, x: float, y: float, z: float, out: np.ndarray) -> None:
     out[2, 0], out[2, 1], out[2, 2] = 2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)
 
 
-@kernel()
+@kernel
 def _to_camera(camera: np.ndarray, point: np.ndarray) -> tuple[float, float, float]:
     """A world point (3,) in camera coordinates, metres."""
     x, y, z = float(point[0]), float(point[1]), float(point[2])
@@ -55,7 +55,7 @@ def _to_camera(camera: np.ndarray, point: np.ndarray) -> tuple[float, float, flo
     )
 
 
-@kernel()
+@kernel
 def _camera_axes(camera: np.ndarray, rotation: np.ndarray, scale: np.ndarray, out: np.ndarray) -> None:
     """Write the splat's three axes, scaled, in camera coordinates to `out` (3, 3): its covariance is out·outᵀ."""
     for row in range(3):
@@ -68,14 +68,14 @@ def _camera_axes(camera: np.ndarray, rotation: np.ndarray, scale: np.ndarray, ou
             out[row, column] = turned * float(scale[column])
 
 
-@kernel()
+@kernel
 def _clamped_slope(slope: float, focal: float, centre: float, size: float) -> float:
     """Keep x/z where the linearised projection makes sense: the image and a margin of 0.3 half images (3DGS)."""
     margin = CLAMP_MARGIN * 0.5 * size / focal
     return min(max(slope, -(centre / focal + margin)), (size - centre) / focal + margin)
 
 
-@kernel()
+@kernel
 def _jacobian(
     x: float, y: float, z: float, intrinsics: np.ndarray, width: int, height: int
 ) -> tuple[float, float, float, float]:
@@ -86,7 +86,7 @@ def _jacobian(
     return focal_x / z, -focal_x * slope_x / z, focal_y / z, -focal_y * slope_y / z
 
 
-@kernel()
+@kernel
 def _tiles_in_reach(centre: float, reach: float, size: int) -> int:
     """Count the tiles, along one axis, that hold a pixel centre within `reach` of `centre`."""
     reach += 2 * REACH_MARGIN  # more than the listing of tiles allows itself, so that it stays inside its room
@@ -97,7 +97,7 @@ def _tiles_in_reach(centre: float, reach: float, size: int) -> int:
     return int(last) // TILE - int(first) // TILE + 1
 
 
-@kernel()
+@kernel
 def project_splat(
     mean: np.ndarray,  # (3,) float32, metres
     quaternion: np.ndarray,  # (4,) float32
@@ -144,7 +144,7 @@ def project_splat(
     return z, tiles
 
 
-@kernel()
+@kernel
 def _quaternion_gradient(
     w: float, x: float, y: float, z: float, inverse_norm: float, d: np.ndarray, out: np.ndarray
 ) -> None:
@@ -160,7 +160,7 @@ def _quaternion_gradient(
     out[3] = (dz - z * radial) * inverse_norm
 
 
-@kernel()
+@kernel
 def _covariance_gradient(
     a: float, b: float, c: float, d_a: float, d_b: float, d_c: float
 ) -> tuple[float, float, float]:
@@ -171,7 +171,7 @@ def _covariance_gradient(
     return -(p * a + q * b), -(p * b + q * c), -(r * b + s * c)
 
 
-@kernel()
+@kernel
 def project_splat_backward(
     mean: np.ndarray,  # as in project_splat
     quaternion: np.ndarray,

@@ -11,7 +11,7 @@ C2_0, C2_1, C2_2, C2_3, C2_4 = C2
 C3_0, C3_1, C3_2, C3_3, C3_4, C3_5, C3_6 = C3
 
 
-@kernel()
+@kernel
 def _basis(x: float, y: float, z: float, count: int, out: np.ndarray) -> None:
     """Write the first `count` (1, 4, 9, 16) real spherical harmonics at a unit direction to `out` (16,)."""
     out[0] = C0
@@ -31,7 +31,7 @@ def _basis(x: float, y: float, z: float, count: int, out: np.ndarray) -> None:
         out[15] = C3_6 * x * (x * x - 3 * y * y)
 
 
-@kernel()
+@kernel
 def _basis_gradient(x: float, y: float, z: float, d: np.ndarray, count: int) -> tuple[float, float, float]:
     """Gradient of the direction from the gradient `d` (16,) of the basis."""
     d_x, d_y, d_z = -C1 * d[3], -C1 * d[1], C1 * d[2]
@@ -50,7 +50,7 @@ def _basis_gradient(x: float, y: float, z: float, d: np.ndarray, count: int) -> 
     return d_x, d_y, d_z
 
 
-@kernel()
+@kernel
 def _direction(mean: np.ndarray, place: np.ndarray) -> tuple[float, float, float, float]:
     """Unit vector from the camera to the splat, and 1/distance."""
     x, y, z = mean[0] - place[0], mean[1] - place[1], mean[2] - place[2]
@@ -58,7 +58,7 @@ def _direction(mean: np.ndarray, place: np.ndarray) -> tuple[float, float, float
     return x * inverse, y * inverse, z * inverse, inverse
 
 
-@kernel()
+@kernel
 def shade_splat(
     mean: np.ndarray,  # (3,) float32, metres
     sh: np.ndarray,  # (K, 3) float32
@@ -80,7 +80,7 @@ def shade_splat(
         out[channel] = 0.0 if value < 0.0 else value  # NaN stays NaN
 
 
-@kernel()
+@kernel
 def shade_splat_backward(
     mean: np.ndarray,  # as in shade_splat
     sh: np.ndarray,
