@@ -16,7 +16,7 @@ _FLIP_COSINE = 0.3
 """A collapse may not turn a triangle's normal further than this (cosine) in any pose."""
 _LEAST_QUALITY = 0.12
 """Nor make a triangle whose quality (4√3 · area / Σ side²; 1 is equilateral) falls below this and got worse."""
-_BOUNDARY_WEIGHT = 10.0
+_BOUNDARY_WEIGHT = 1.0
 _LENGTH_WEIGHT = 0.1
 """Cost of an edge of the wanted length, in units of (wanted length)⁴, to which quadric errors are added."""
 

@@ -197,8 +197,8 @@ def _regions(mesh: _Mesh, kept: np.ndarray, faces: np.ndarray, eyes: np.ndarray)
     hair = scalp(vertices, np.setdiff1d(skin, np.union1d(ears, ids(parts.narrow_face))), eyes, chin)
     neck = skin[kit.head_fraction(vertices[skin]) < 1]
     label = components(faces, len(vertices))
-    skin_label = label[skin[0]]
-    ring = max((loop for loop in boundary_loops(faces) if label[loop[0]] == skin_label), key=len)
+    loops = [loop for loop in boundary_loops(faces) if label[loop[0]] == label[skin[0]]]
+    ring = min(loops, key=lambda loop: vertices[loop, 1].mean())
     return {
         "face": ids(parts.narrow_face),
         "lips": ids(parts.lips),

@@ -13,7 +13,7 @@ OUTER_LIPS = tuple(range(48, 60))
 """iBUG 68: the outer contour of the lips, in order around."""
 
 _HAIRLINE_DEGREES = (0.0, 30.0, 50.0, 62.0, 72.0, 84.0, 96.0, 110.0, 130.0, 155.0, 180.0)
-_HAIRLINE_HEIGHT = (0.62, 0.60, 0.52, 0.36, 0.10, 0.10, 0.12, -0.75, -1.05, -1.15, -1.18)
+_HAIRLINE_HEIGHT = (0.62, 0.60, 0.52, 0.36, 0.10, 0.10, 0.12, -0.55, -0.72, -0.80, -0.84)
 """Height of the hairline by azimuth from the front, in units of (crown − eyes) above the eyes up to the temples
 and of (eyes − chin) below them: forehead, temple, sideburn, over the ear, behind the ear, nape."""
 

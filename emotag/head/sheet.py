@@ -21,7 +21,7 @@ _NAMED: tuple[tuple[str, dict[str, float], float, tuple[float, float]], ...] = (
     ("smile AU12+6", {"mouthSmile": 0.9, "cheekSquint": 0.6, "mouthUpperUp": 0.2}, 0.06, (0.0, 0.0)),
     ("blink AU45", {"eyeBlink": 1.0}, 0.0, (0.0, 0.0)),
     ("surprise AU1+2+5+26", {"browInnerUp": 1, "browOuterUp": 1, "eyeWide": 1}, 0.22, (0.0, 0.0)),
-    ("angry AU4+7+9+24", {"browDown": 1, "eyeSquint": 0.6, "noseSneer": 0.7, "mouthPress": 0.8}, 0.0, (0.0, 0.0)),
+    ("angry AU4+7+9+24", {"browDown": 1, "eyeSquint": 0.6, "noseSneer": 0.3, "mouthPress": 0.8}, 0.0, (0.0, 0.0)),
     ("sad AU1+4+15", {"browInnerUp": 1, "browDown": 0.3, "mouthFrown": 1.0, "mouthShrugLower": 0.5}, 0.0, (0.2, 0.0)),
     ("pucker AU18", {"mouthPucker": 1.0}, 0.0, (0.0, 0.0)),
     ("funnel AU22", {"mouthFunnel": 1.0}, 0.15, (0.0, 0.0)),
