@@ -4,19 +4,17 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 
-from emotag.camera import project
 from emotag.errors import InputError
-from emotag.head.model import HeadModel
+from emotag.head.model import HeadModel, digest
 from emotag.media.sheet import GREEN, YELLOW, contact_sheet, draw_line, draw_mask, over_checkerboard, spread
 from emotag.media.video import count_frames, stream_frames, write_lossless
-from emotag.perception.matte.neck import bridged_rings, head_alpha, neck_line
+from emotag.perception.matte.neck import head_alpha, neck_line, neck_rings
 from emotag.perception.matte.selfie import SelfieSegmentation
 from emotag.perception.matte.sequence import person_alphas
+from emotag.perception.tracking.track import Track, check_head
 from emotag.progress import summary, track
-from emotag.tables import column, read_table
 from stages.run import run
 from stages.settings import load_settings
 from stages.workspace import Workspace
@@ -32,7 +30,7 @@ def matte(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml.
     target = workspace.file("matte", clip, "mkv")
     segmenter = SelfieSegmentation(workspace.open_models)
     frames = count_frames(source)
-    rings = _neck_rings(workspace, clip, settings.resolution)
+    rings = _tracked_rings(workspace, clip, settings.resolution)
     if len(rings) != frames:
         raise InputError(f"data/track/{clip}.parquet: {len(rings)} rows for {frames} frames; run `dvc repro` again")
 
@@ -60,29 +58,13 @@ def matte(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml.
     )
 
 
-def _neck_rings(workspace: Workspace, clip: str, resolution: int) -> np.ndarray:  # (T, N, 2) pixels
-    """Project the tracked head's lower boundary into every frame."""
+def _tracked_rings(workspace: Workspace, clip: str, resolution: int) -> np.ndarray:  # (T, N, 2) pixels
     path = workspace.file("track", clip, "parquet")
-    table = read_table(path)
     head = HeadModel.load(workspace.head)
-    ring = head.regions.get("neck_bottom")
-    if ring is None or not len(ring):
+    check_head(path, digest(workspace.head))
+    if not len(head.regions.get("neck_bottom", ())):
         raise InputError(f"{workspace.head}: the head model has no region neck_bottom; run `dvc repro head`")
-    names = ("shape", "expression", "jaw_pose", "neck_pose", "eyes_pose", "rotation", "translation")
-    values = {name: torch.from_numpy(np.nan_to_num(column(table, name))) for name in names}
-    with torch.no_grad():
-        points = torch.cat(
-            [
-                head.vertices(**dict(zip(names, parts)))[:, ring]
-                for parts in zip(*(value.split(64) for value in values.values()))
-            ]
-        )
-        focal = torch.from_numpy(np.nan_to_num(column(table, "focal_length")))[:, None]
-        rings = project(points, focal, resolution, resolution)[0].numpy()
-    valid = column(table, "valid").astype(bool)
-    if not valid.any():
-        raise InputError(f"{path}: no frame could be tracked; look at {path.with_suffix('.jpg')}")
-    return bridged_rings(rings, valid)
+    return neck_rings(head, Track.load(path), resolution)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from emotag.media.video import stream_frames
 from emotag.perception.matte.guided import guided_filter
-from emotag.perception.matte.neck import bridged_rings, head_alpha, neck_line
+from emotag.perception.matte.neck import head_alpha, neck_line, neck_rings
 from emotag.perception.matte.selfie import SelfieSegmentation
 from emotag.perception.matte.sequence import MatteSettings, person_alphas, without_islands
 from emotag.perception.open_models import fetch_open_models
+from emotag.perception.tracking.track import Track
 
 FOOTAGE = Path(__file__).parents[2] / "../shared/footage"
 
@@ -89,14 +92,27 @@ def test_head_alpha_ends_softly_at_the_line_and_goes_on_level():
     assert set(np.unique(head_alpha(np.zeros((9, 9), np.uint8), line, 3))) == {0}
 
 
-def test_rings_are_bridged_in_time():
-    rings = np.arange(5.0)[:, None, None] * np.ones((5, 3, 2))
-    rings[2] = np.nan
-    rings[4] = np.nan
-    valid = np.array([1, 1, 0, 1, 0], bool)
-    np.testing.assert_allclose(bridged_rings(rings, valid)[:, 0, 0], [0, 1, 2, 3, 3])
-    with pytest.raises(ValueError, match="no frame"):
-        bridged_rings(rings, np.zeros(5, bool))
+def test_rings_move_with_the_tracked_head(synthetic_head):
+    """A head that moves 2 cm to the right and away shows its neck ring to the right, and smaller."""
+    ring = torch.arange(40, 80)
+    head = replace(synthetic_head, regions=synthetic_head.regions | {"neck_bottom": ring})
+    count = 70  # more than one batch
+    translation = torch.zeros(count, 3)
+    translation[1:, 0] = 0.02
+    translation[2:, 2] = -0.5
+    zeros = torch.zeros(count, 3)
+    track = Track(
+        rotation=zeros, translation=translation, neck_pose=zeros, jaw_pose=zeros, eyes_pose=torch.zeros(count, 6),
+        expression=torch.zeros(count, head.n_expression), shape=torch.zeros(head.n_shape), focal_length=2.0,
+        reprojection_px=torch.zeros(count), valid=torch.ones(count, dtype=torch.bool),
+    )  # fmt: skip
+    rings = neck_rings(head, track, 256)
+    assert rings.shape == (count, 40, 2)
+    x, y, z = head.template[ring].numpy().T
+    expected = np.stack((128 + 512 * x / (1 - z), 128 - 512 * y / (1 - z)), axis=1)
+    np.testing.assert_allclose(rings[0], expected, atol=1e-2)
+    assert (rings[1, :, 0] > rings[0, :, 0] + 8).all()
+    assert np.ptp(rings[69, :, 0]) < 0.75 * np.ptp(rings[1, :, 0])
 
 
 class _Brightness:

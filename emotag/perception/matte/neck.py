@@ -1,6 +1,28 @@
 """Where the head ends: the line of the tracked neck, and what of a person lies above it."""
 
 import numpy as np
+import torch
+
+from emotag.head.model import HeadModel
+from emotag.perception.tracking.track import Track
+
+_BATCH = 64  # frames posed at once
+
+
+def neck_rings(
+    head: HeadModel,  # with the region neck_bottom
+    track: Track,  # of T frames
+    resolution: int,  # side of the crop, pixels
+) -> np.ndarray:  # (T, N, 2) pixels
+    """Project the tracked head's open lower boundary into every frame."""
+    ring = head.regions["neck_bottom"]
+    camera = track.camera(resolution, resolution)
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(track), _BATCH):
+            points = track.vertices(head, slice(start, start + _BATCH))[:, ring]
+            parts.append(camera.project(points)[0])
+    return torch.cat(parts).cpu().numpy()
 
 
 def neck_line(
@@ -35,16 +57,3 @@ def head_alpha(
     rows = np.arange(height)[:, None] + 0.5
     above = np.clip((edge - rows) / max(softness, 1e-6) + 0.5, 0, 1)
     return np.round(person * above).astype(np.uint8)
-
-
-def bridged_rings(
-    rings: np.ndarray,  # (T, N, 2) pixels
-    valid: np.ndarray,  # (T,) bool
-) -> np.ndarray:  # (T, N, 2)
-    """Fill the frames without a track from their neighbours in time. Raises ValueError when no frame has one."""
-    if not valid.any():
-        raise ValueError("no frame has a track")
-    frames, known = np.arange(len(rings)), np.flatnonzero(valid)
-    flat = rings.reshape(len(rings), -1)
-    filled = np.stack([np.interp(frames, known, values[known]) for values in flat.T], axis=1)
-    return filled.reshape(rings.shape)
