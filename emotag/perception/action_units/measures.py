@@ -48,11 +48,14 @@ MEASURES: dict[str, Callable[[_Face], Array]] = {
     "brow_outer_y": lambda f: f.y(*_OUTER_BROWS),
     "brow_inner_eye": lambda f: f.y(107, 336, 55, 285) - f.y(133, 362),
     "brow_lid": lambda f: f.y(52, 282) - f.y(159, 386),
+    "brow_oblique": lambda f: f.y(107, 336) - f.y(105, 334),
+    "brow_arch": lambda f: f.y(105, 334, 52, 282) - f.y(107, 336, 55, 285, 70, 300, 46, 276),
     "brow_gap": lambda f: f.x_apart((55, 285), (107, 336)),
     # nose
     "nose_root": lambda f: f.apart((168, 6)),
     "glabella_wing": lambda f: f.y(9) - f.y(129, 358),
     "wing_y": lambda f: f.y(129, 358, 49, 279, 64, 294),
+    "alar_width": lambda f: f.x_apart((129, 358)),
     # eyes and cheeks
     "aperture": lambda f: f.apart(*_LIDS),
     "upper_lid_y": lambda f: f.y(*_UPPER_LIDS) - f.y(*_CORNERS),
@@ -65,6 +68,7 @@ MEASURES: dict[str, Callable[[_Face], Array]] = {
     "upper_lip_side_y": lambda f: f.y(39, 269, 40, 270),
     "upper_lip_inner_y": lambda f: f.y(13, 82, 312),
     "upper_lip_thickness": lambda f: f.apart((0, 13), (37, 82), (267, 312)),
+    "philtrum": lambda f: f.y(2) - f.y(13),
     "corner_x": lambda f: f.x_apart((61, 291)),
     "corner_y": lambda f: f.y(61, 291),
     "inner_mouth_width": lambda f: f.x_apart((80, 310), (88, 318)),

@@ -7,11 +7,11 @@ from emotag.perception.action_units import appearance, measures
 
 _TERMS = {
     # inner brow raiser: inner brows away from the lids, nose root stretched, level wrinkles on the forehead
-    "01": "+brow_inner_y +brow_lid +nose_root +glabella_wing | +forehead_along",
+    "01": "+brow_inner_y +brow_oblique +brow_lid +nose_root +glabella_wing | +forehead_along",
     # outer brow raiser
-    "02": "+brow_outer_y +brow_mid_y +brow_lid +glabella_wing | +forehead_along +brow_across",
+    "02": "+brow_outer_y +brow_mid_y +brow_arch -brow_oblique +brow_lid +glabella_wing | +forehead_along +brow_across",
     # brow lowerer: brows down and together, upright lines between them
-    "04": "-brow_inner_eye -brow_inner_y -brow_gap -nose_root | +glabella_across +glabella_along",
+    "04": "-brow_inner_eye -brow_inner_y -brow_arch -brow_gap -nose_root | +glabella_across +glabella_along",
     # upper lid raiser
     "05": "+upper_lid_y +aperture -bag_y -lower_lid_y | +brow_across",
     # cheek raiser: cheeks and bags up, mouth corners follow (AU12), crow's feet, deeper fold
@@ -22,7 +22,7 @@ _TERMS = {
     # nose wrinkler: wings and upper lip up, root shortened, wrinkles on it
     "09": "+wing_y -nose_root -brow_inner_eye +upper_lip_y +bag_y -aperture | +nose_root_along +nose_side_along",
     # upper lip raiser: upper lip up, thinner, fold beside the nose, teeth shown
-    "10": "+upper_lip_inner_y +upper_lip_side_y -upper_lip_thickness +bag_y"
+    "10": "+upper_lip_inner_y +upper_lip_side_y -philtrum +alar_width -upper_lip_thickness +bag_y"
     " | +nasolabial_across +nasolabial_along +lips_across",
     # lip corner puller: corners out and up along the zygomatic, fold beside the nose
     "12": "+corner_x +corner_y +inner_mouth_width +corner_above_centre +corner_above_outline"
@@ -31,7 +31,7 @@ _TERMS = {
     "14": "+corner_above_lip +inner_mouth_width +corner_x -corner_cheek -lower_lip_thickness"
     " | +corner_slope +corner_along",
     # lip corner depressor
-    "15": "-corner_y -corner_above_centre -corner_above_outline -corner_above_lip | +chin_along +mouth_slope",
+    "15": "-corner_y -corner_above_lip | +chin_along +mouth_slope",
     # chin raiser: boss forward, lower lip up, mouth shut in an arc, wrinkled chin
     "17": "+lower_lip_y +lower_lip_z +chin_boss_z -corner_above_outline"
     " | +chin_along -mouth_across -lips_along -chin_fold_bright",
