@@ -25,7 +25,7 @@ class LandmarksSettings(Settings):
     looks: int = Field(2, ge=1, le=4)
     """How often a frame is looked at, each time through the square of the look before; the looks are averaged.
 
-    Two looks take 10 to 25 % of the jitter off still points, without any delay."""
+    Two looks take 9 to 25 % of the jitter off still points, without any delay."""
     smoothing: bool = False
     """Whether a One-Euro filter removes jitter (it delays fast motion of the lips by a fraction of a frame)."""
     smoothing_min_cutoff: float = 4.0
