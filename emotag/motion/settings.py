@@ -34,15 +34,15 @@ class MotionSettings(Settings):
     identity_width: int = Field(64, gt=0)
     """Hidden channels of the MLP that maps an identity to the modulation (γ, β)."""
 
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.2, ge=0, lt=1)
     """Dropout inside the network, in pretraining."""
     identity_dropout: float = Field(0.1, ge=0, le=1)
     """Share of training windows that see no identity, so that an unknown person falls back to the average one."""
     feature_noise: float = Field(0.1, ge=0)
     """Noise added to standardised input features in pretraining, in standard deviations."""
-    channel_gain: float = Field(0.2, ge=0)
+    channel_gain: float = Field(0.3, ge=0)
     """Random gain and offset of each audio channel, one draw a window, in pretraining: other voices, other rooms."""
-    channel_mask: float = Field(0.1, ge=0, le=1)
+    channel_mask: float = Field(0.2, ge=0, le=1)
     """Share of the audio channels that a training window does not see."""
     time_mask: float = Field(0.05, ge=0, le=1)
     """Share of the frames whose features a training window does not see."""
