@@ -1,0 +1,70 @@
+"""Stage `identity`: one 512-d description of a person (data/identity/<identity>.parquet .jpg)."""
+
+from typing import Annotated
+
+import numpy as np
+import pyarrow as pa
+import typer
+
+from emotag.errors import InputError
+from emotag.media.sheet import contact_sheet
+from emotag.media.video import frames_at
+from emotag.perception.identity.descriptor import Descriptor
+from emotag.perception.identity.protocol import EMBEDDING, most_neutral
+from emotag.progress import summary, track
+from emotag.tables import column, read_metadata, read_table, write_table
+from stages.run import run
+from stages.settings import load_settings
+from stages.workspace import Workspace
+
+_SHOWN = 12
+
+
+def identity(identity: Annotated[str, typer.Option(help="Name of an identity in params.yaml.")]) -> None:
+    """Describe a person by the most neutral frames of the reference clip."""
+    workspace, settings = Workspace(), load_settings()
+    clip = settings.identity(identity).reference
+    landmarks = read_table(workspace.file("landmarks", clip, "parquet"))
+    feelings, units = (workspace.file(name, clip, "parquet") for name in ("emotion", "action_units"))
+    neutral = column(read_table(feelings), "p_neutral")
+    mouth = column(read_table(units), "AU25_r")
+    seen = column(landmarks, "valid")
+    if not len(neutral) == len(mouth) == len(seen):
+        raise InputError(f"{feelings}: {len(neutral)} rows for {len(seen)} frames of {clip}; run its stages again")
+    neutral = np.where(seen, neutral, np.nan)
+    if not np.isfinite(neutral * mouth).any():
+        raise InputError(f"{feelings}: no frame of {clip} shows a face; choose another reference for {identity}")
+    engine = Descriptor(settings.identity_engine)
+    chosen = most_neutral(neutral, mouth, engine.settings.frames)
+    points = column(landmarks, "points468").reshape(landmarks.num_rows, -1, 3)[chosen]
+    video = workspace.file("crop", clip, "mp4")
+    images = track(frames_at(video, chosen.tolist()), f"identity {identity}", len(chosen))
+    embedding = engine.embed(points, images)
+
+    target = workspace.file("identity", identity, "parquet")
+    table = pa.table(
+        {
+            "identity": pa.array([identity]),
+            "embedding": pa.FixedSizeListArray.from_arrays(pa.array(embedding.astype(np.float32)), EMBEDDING),
+            "frames": pa.array([chosen.tolist()], pa.list_(pa.int32())),
+        }
+    )
+    note = {
+        "engine": engine.name,
+        "version": engine.version,
+        "settings": engine.settings.model_dump(),
+        "clip": clip,
+        "emotion": read_metadata(feelings).get("engine"),
+    }
+    write_table(target, table, note)
+    shown = chosen[np.unique(np.linspace(0, len(chosen) - 1, _SHOWN).round().astype(int))]
+    captions = [f"{frame}  p(neutral) {neutral[frame]:.2f}  AU25 {mouth[frame]:.1f}" for frame in shown]
+    contact_sheet(target.with_suffix(".jpg"), list(frames_at(video, shown.tolist())), captions)
+    summary(
+        f"identity {identity}",
+        [("clip", clip), ("frames", f"{len(chosen)}, p(neutral) {neutral[chosen].mean():.2f}"), ("file", target)],
+    )
+
+
+if __name__ == "__main__":
+    run(identity)
