@@ -24,7 +24,12 @@ def build_head(
     Raises InputError when the source is not named, missing or something else.
     """
     model, notes = _load(settings)
-    fit = fit_landmarks(model, detect, settings.fit_heads, settings.fit_size, progress=progress)
+    made_up = model
+    if settings.engine == "flame":
+        # FLAME comes without lips, hair and brows to paint: a first look without make-up finds them.
+        first = fit_landmarks(model, detect, settings.fit_heads, settings.fit_size)
+        made_up = complete(with_landmarks(model, first.embedding))
+    fit = fit_landmarks(made_up, detect, settings.fit_heads, settings.fit_size, progress=progress)
     model = with_landmarks(model, fit.embedding)
     if settings.engine == "flame":
         model = add_teeth(complete(model))

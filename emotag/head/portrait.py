@@ -88,7 +88,8 @@ def _soft_mask(model: HeadModel, region: str) -> np.ndarray:  # (V,) in [0, 1]
     """A region's membership, averaged over neighbours, so that its 0.5 line is smooth where the mesh is not."""
     edges = unique_edges(model.faces.cpu().numpy())
     mask = np.zeros(model.n_vertices)
-    mask[model.regions[region].cpu().numpy()] = 1
+    if region in model.regions:
+        mask[model.regions[region].cpu().numpy()] = 1
     degree = np.bincount(edges.ravel(), minlength=len(mask))
     for _ in range(_MASK_SMOOTHING):
         total = np.bincount(edges[:, 0], mask[edges[:, 1]], len(mask)) + np.bincount(

@@ -22,13 +22,13 @@ _LOWER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 """Face Mesh: the outer contours, from the person's right corner of the mouth to the left."""
 _SEAM = (13, 14)
 """Face Mesh: inner middle of upper and lower lip."""
-_WIDTH = 0.84
+_WIDTH = 0.80
 """Width of the bands over that of the mouth."""
-_BEHIND_LIPS = 0.0075
-_ARCH = 0.010
+_BEHIND_LIPS = 0.0085
+_ARCH = 0.016
 """Metres: how far behind the lips the front teeth stand, and how much further the band bends back at its ends."""
 _HEIGHT, _THICKNESS = 0.0095, 0.0045
-_OVERBITE = 0.0010
+_OVERBITE = 0.0020
 """Metres: the upper edges end this far below the seam of the lips, and the lower begin behind them."""
 
 
