@@ -22,9 +22,10 @@ def mouth_triangles(head: HeadModel) -> Tensor:
     grown along the surface until they are one connected patch, never further than GROWTH_BOUND; the mouth interior
     (socket, gums, tongue, teeth) joins whole. A triangle belongs when all its corners do.
     """
-    template = head.template.detach().cpu()
-    faces = head.faces.cpu()
-    landmarks = head.landmarks68.points(template, head.faces).cpu()[list(INNER_MOUTH_68)]
+    device = head.faces.device
+    head = head.to("cpu")
+    template, faces = head.template, head.faces
+    landmarks = head.landmarks68.points(template, faces)[list(INNER_MOUTH_68)]
     seeds = torch.cdist(landmarks, template).argmin(dim=1).unique().numpy()
 
     graph = _edge_graph(template.numpy(), faces.numpy())
@@ -36,8 +37,8 @@ def mouth_triangles(head: HeadModel) -> Tensor:
     inside = torch.from_numpy(distance <= reach)
     interior = head.regions.get("mouth_interior")
     if interior is not None and len(interior):
-        inside[interior.cpu()] = True
-    return inside[faces].all(dim=1).to(head.faces.device)
+        inside[interior] = True
+    return inside[faces].all(dim=1).to(device)
 
 
 def _edge_graph(template: np.ndarray, faces: np.ndarray) -> coo_matrix:

@@ -91,7 +91,7 @@ def _terms(
         terms = guidance_terms(state.grmn, scenes, samples, motion)
         if float(torch.rand((), generator=state.generator)) >= settings.tracked_share:
             face = predicted_motion(state.grmn, scene, motion.frames((0, sample.inside)))
-    appearance, psnr = appearance_terms(head, scene, sample, face, settings, background)
+    appearance, psnr = appearance_terms(head, scene, sample, face, settings, background, state.grmn.mouth.limits)
     return {**terms, **appearance}, psnr, len(sample.inside)
 
 

@@ -97,6 +97,7 @@ def appearance_terms(
     face: FaceMotion,
     settings: TrainingSettings,
     background: Tensor,  # (3,)
+    mouth_limits: Tensor,  # (10,) MouthDecoder.limits
 ) -> tuple[dict[str, Tensor], Tensor]:  # terms, PSNR of the head's window
     """Render the frames and compare: L_render, L_geo where the clip has geometry, and what keeps splats sane.
 
@@ -120,7 +121,7 @@ def appearance_terms(
         "scale": scale_penalty(scene.splats.log_scales),
     }
     if face.mouth is not None:
-        terms["mouth"] = mouth_penalty(face.mouth, face.mouth.position.new_tensor(_MOUTH_UNITS))
+        terms["mouth"] = mouth_penalty(face.mouth, mouth_limits)
     if with_geometry and shot.geometry is not None and render.depth is not None and render.features is not None:
         seen = shot.geometry.mask[index] & (render.alpha.detach() > GEOMETRY_ALPHA) & (alpha > GEOMETRY_ALPHA)
         mask = seen.squeeze(-1)
@@ -128,10 +129,6 @@ def appearance_terms(
         terms["normal"] = normal_loss(render.features, shot.geometry.normal[index], mask)
     error = (image.detach() - truth).square().mean()
     return terms, -10 * torch.log10(error.clamp_min(1e-10))
-
-
-_MOUTH_UNITS = (0.01,) * 3 + (0.25,) * 4 + (0.5,) * 3
-"""What counts as one unit of a mouth splat's offset: metres, quaternion components, log-scale."""
 
 
 def weight_table(weights: LossWeights) -> dict[str, float]:
