@@ -21,6 +21,8 @@ from emotag.perception.action_units.calibration import FILE
 from emotag.perception.action_units.fitting import RIDGE, LabelledClip, fit
 from emotag.perception.action_units.open import OpenActionUnits
 from emotag.perception.action_units.protocol import ACTION_UNITS, Array
+from emotag.perception.emotion.emfacs import Emfacs
+from emotag.perception.emotion.protocol import EMOTIONS
 from emotag.progress import track
 from emotag.tables import FPS, column, read_table
 
@@ -107,6 +109,8 @@ def main(
             results[appearance, left_out] = table
             if left_out:
                 print_levels(f"mean intensity on acted clips, {title}, {kind}", predict, static)
+                if appearance:
+                    print_emotions(engine_of(labelled, left_out=True), signals, valid)
     if write:
         note = {
             "provenance": (
@@ -168,6 +172,50 @@ def predictor(
         return engine.intensities(engine.weigh(signals[clip], valid[clip], appearance=appearance))
 
     return predict
+
+
+def engine_of(labelled: list[LabelledClip], *, left_out: bool) -> Callable[[str], OpenActionUnits]:
+    """Give a function from a person to an engine calibrated without (or with) that person."""
+
+    def engine(one: str) -> OpenActionUnits:
+        kept = [item for item in labelled if not left_out or item.person != one]
+        return OpenActionUnits(calibrations={True: fit(kept, appearance=True)})
+
+    return engine
+
+
+def print_emotions(
+    engine: Callable[[str], OpenActionUnits], signals: dict[str, Array], valid: dict[str, np.ndarray]
+) -> None:
+    """Print the emotion teacher's mean distribution per clip: rest from the clip alone, and from a neutral clip too."""
+    teacher = Emfacs()
+    rows: dict[str, list[object]] = {}
+    for clip in sorted(signals):
+        units = engine(person(clip))
+        levels = {
+            name: units.weigh(signals[name], valid[name], appearance=True)
+            for name in signals
+            if person(name) == person(clip)
+        }
+        calm = [name for name in levels if name != clip and name != person(clip) and not acted(name)]
+        for rest in [[clip]] + ([[clip, *calm]] if calm else []):
+            neutral = units.neutral([levels[name] for name in rest])
+            mean = teacher.probabilities(units.intensities(levels[clip], neutral)).mean(axis=0)
+            wanted = _EMOTION_NAMES.get(clip.split("-")[1] if person(clip) != clip else "", "")
+            ranked = [EMOTIONS[i] for i in np.argsort(-mean[:-1])]
+            rank = ranked.index(wanted) + 1 if wanted in ranked else "."
+            rows[clip + (" +rest" if len(rest) > 1 else "")] = [
+                *(f"{p:.2f}" for p in mean),
+                f"{1 - mean[-1]:.2f}",
+                rank,
+            ]
+    print("\nmean p of the emotion teacher, person left out of the calibration (rank: of the acted one, neutral aside)")
+    print(pd.DataFrame.from_dict(rows, orient="index", columns=[*EMOTIONS, "e", "rank"]).to_string())
+
+
+_EMOTION_NAMES = {
+    "angry": "angry", "disgusted": "disgust", "fear": "fear", "happy": "happy", "sad": "sad", "surprised": "surprise",
+}  # fmt: skip
 
 
 def print_correlations(title: str, table: pd.DataFrame) -> None:
