@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from emotag.head.model import HeadModel
-from emotag.perception.tracking.landmark_set import PAIRS, landmark_trust, pair_indices
-from emotag.perception.tracking.observations import Observations
+from emotag.perception.tracking.landmark_set import LEFT_LID_ROWS, PAIRS, RIGHT_LID_ROWS, landmark_trust, pair_indices
+from emotag.perception.tracking.observations import Observations, lid_openings
 from emotag.perception.tracking.rig import (
     EXPRESSION,
     EYES,
@@ -22,6 +22,9 @@ from emotag.perception.tracking.settings import FitSettings
 
 _TORSION_SIGMA = 1e-3  # radians; an eye's torsion has no trace in the landmarks
 _JAW_SIDE_LIMIT, _EYE_LIMIT, _ANONYMOUS_LIMIT = 0.12, 0.7, 3.0  # radians, radians, standard deviations
+_MOST_OPEN = 1.6  # how far a lid can be open, of the neutral face
+_MOST_SHUT = 0.6  # a person whose eyes are usually narrower than this allows is not taken to have them shut
+_LID_ROWS = slice(LEFT_LID_ROWS.start, RIGHT_LID_ROWS.stop)
 _FACING_FULL, _FACING_NONE = 0.0, -0.4  # cosines between which a landmark's weight falls to `hidden_weight`
 
 
@@ -95,6 +98,7 @@ class DataTerm:
     depth: Tensor  # (T, 468) pixels, smaller is nearer
     weights: Tensor  # (T, K) 1/pixels², 0 where not seen
     pair_weights: Tensor  # (T, M) 1/pixels²
+    lids: Tensor | None  # (T, 10) how far each lid pair is open, 1 as in the neutral face; None: as the landmarks say
     depth_weight: float  # 1/pixels², 0 leaves it out
     focal_pixels: float
     centre: Tensor  # (2,) pixels
@@ -109,6 +113,7 @@ class DataTerm:
             depth=self.depth[frames],
             weights=self.weights[frames],
             pair_weights=self.pair_weights[frames],
+            lids=None if self.lids is None else self.lids[frames],
         )
 
     def with_focal(self, focal_pixels: float) -> "DataTerm":
@@ -122,8 +127,18 @@ def data_term(
     focal_length: float,
     settings: FitSettings,
     unit: float,  # pixels: the outer-eye distance
+    lid_opening: Tensor | None = None,  # (2, 5) of the eyes: the person's eyes open as in the neutral face
 ) -> DataTerm:
-    """Turn landmarks into targets and weights; frames without landmarks get weight zero."""
+    """Turn landmarks into targets and weights; frames without landmarks get weight zero.
+
+    Face Mesh sees a shut eye as two thirds open, the iris network's contours do not: where they are given, a lid
+    pair's target is their opening as a share of the person's usual one.
+    """
+    lids = None
+    if observations.eyelids is not None and lid_opening is not None:
+        shut = (settings.closed_lids / lid_opening[:, :1]).clamp(max=_MOST_SHUT)  # share of the usual, in the middle
+        share = (lid_openings(observations.eyelids, unit) / lid_opening - shut) / (1 - shut)
+        lids = share.clamp(0, _MOST_OPEN).flatten(1)
     points = observations.points
     frames = len(points)
     seen = observations.valid.to(points.dtype)[:, None]
@@ -139,6 +154,7 @@ def data_term(
         depth=points[..., 2],
         weights=weights,
         pair_weights=pair_weight * seen.expand(-1, len(PAIRS)),
+        lids=lids,
         depth_weight=depth_weight,
         focal_pixels=focal_length * max(observations.width, observations.height),
         centre=points.new_tensor([observations.width / 2, observations.height / 2]),
@@ -176,6 +192,9 @@ def rows(
     first, second = pair_indices(PAIRS)
     error = projection.pixels - data.targets  # (T, K, 2)
     opening = error[:, first] - error[:, second]  # (T, M, 2)
+    if data.lids is not None:
+        modelled = projection.pixels[:, first[_LID_ROWS]] - projection.pixels[:, second[_LID_ROWS]]
+        opening[:, _LID_ROWS] = modelled - _lid_targets(rig, projection, data.lids, first, second)
     roots = _root_weights(error, opening, projection, data) if root_weights is None else root_weights
     point_root, pair_root, depth_root = roots
     residuals = [(error * point_root).flatten(1), (opening * pair_root).flatten(1)]
@@ -204,6 +223,17 @@ def rows(
             parts.append(motion.new_zeros(len(motion), N_LANDMARKS, by_shape.shape[-1]))
         shape_jacobian = torch.cat(parts, dim=1)
     return Rows(torch.cat(residuals, dim=1), jacobian, shape_jacobian, roots, projection)
+
+
+def _lid_targets(rig: LandmarkRig, projection: Projection, lids: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Project what lies between open (the neutral face) and shut, as far as each pair is open: (T, 10, 2) pixels."""
+    upper, lower = first[_LID_ROWS], second[_LID_ROWS]
+    rest = rig.base.sum(dim=0)
+    neutral = rest[upper] - rest[lower]  # (10, 3) metres
+    shut = neutral + rig.closed[upper] - rig.closed[lower]
+    wanted = torch.lerp(shut, neutral, lids[..., None])  # (T, 10, 3)
+    seen = projection.lens[:, lower] @ projection.blend[:, lower]
+    return (seen @ wanted[..., None]).squeeze(-1)
 
 
 def _root_weights(error: Tensor, opening: Tensor, projection: Projection, data: DataTerm) -> tuple[Tensor, ...]:

@@ -8,7 +8,9 @@ from torch import Tensor
 from emotag.errors import InputError
 from emotag.head.model import HeadModel
 from emotag.perception.tracking.energy import data_term, motion_prior
+from emotag.perception.tracking.gauss_newton import minimise
 from emotag.perception.tracking.initial import first_motion
+from emotag.perception.tracking.motion_problem import MotionProblem
 from emotag.perception.tracking.observations import Observations, interpolate, require_valid
 from emotag.perception.tracking.quality import reprojection_error
 from emotag.perception.tracking.rig import (
@@ -22,7 +24,6 @@ from emotag.perception.tracking.rig import (
     project_landmarks,
 )
 from emotag.perception.tracking.settings import TrackSettings
-from emotag.perception.tracking.solver import fit_motion
 from emotag.perception.tracking.track import PersonShape, Track
 
 FAST_EXPRESSIONS = ("jaw", "mouth", "tongue", "eyeBlink", "eyeSquint", "eyeWide", "eyeLook", "cheekPuff")
@@ -47,7 +48,7 @@ def fit_track(
     require_valid(observations, settings.min_valid, name)
     filled = observations.filled()
     rig = landmark_rig(head).of_person(person.shape, person.landmark_offset)
-    motion = _fit_chunks(rig, head, filled, person.focal_length, settings, advance)
+    motion = _fit_chunks(rig, head, filled, person, settings, advance)
     motion = interpolate(motion, observations.valid)
     error = _error(rig, motion, filled, person.focal_length)
     _require_fit(error, filled, settings, name)
@@ -86,7 +87,7 @@ def smoothness(head: HeadModel, settings: TrackSettings) -> Tensor:  # (P,)
 
 def chunks(frames: int, length: int, overlap: int) -> list[tuple[int, int]]:
     """Cut `frames` into equal chunks of at most `length` frames that share about `overlap` frames."""
-    overlap = min(overlap, length // 2)
+    overlap = min(overlap, length // 3)  # so that no frame lies in three chunks
     if frames <= length:
         return [(0, frames)]
     count = -(-(frames - overlap) // (length - overlap))
@@ -98,7 +99,7 @@ def _fit_chunks(
     rig: LandmarkRig,
     head: HeadModel,
     observations: Observations,
-    focal_length: float,
+    person: PersonShape,
     settings: TrackSettings,
     advance: Callable[[int], None] | None,
 ) -> Tensor:
@@ -108,22 +109,17 @@ def _fit_chunks(
     end = 0
     for start, stop in chunks(len(observations), settings.chunk_frames, settings.overlap_frames):
         part = observations.select(slice(start, stop))
-        fit = fit_motion(
-            rig,
-            first_motion(rig, part, focal_length),
-            data_term(rig, part, focal_length, settings, unit),
-            prior,
-            smooth,
-            settings.iterations,
-            settings.tolerance,
-        )
+        data = data_term(rig, part, person.focal_length, settings, unit, person.lid_opening)
+        problem = MotionProblem(rig, data, prior, smooth)
+        guess = first_motion(rig, part, person.focal_length)
+        motion = minimise(problem, guess, settings.iterations, settings.tolerance).x
         blend = observations.points.new_ones(stop - start, 1)
         shared = end - start if end else 0
         if shared > 0:
             ramp = torch.arange(1, shared + 1, dtype=blend.dtype)[:, None] / (shared + 1)
             blend[:shared] = ramp
             total[start:end] *= 1 - ramp
-        total[start:stop] += blend * fit.motion
+        total[start:stop] += blend * motion
         if advance is not None:
             advance(stop - max(start, end))
         end = stop

@@ -6,7 +6,7 @@ from torch import Tensor
 from emotag.camera import CAMERA_DISTANCE
 from emotag.head.rotation import matrix_to_axis_angle
 from emotag.perception.tracking.observations import Observations
-from emotag.perception.tracking.rig import EXPRESSION, N_LANDMARKS, ROTATION, TRANSLATION, LandmarkRig
+from emotag.perception.tracking.rig import N_LANDMARKS, ROTATION, TRANSLATION, LandmarkRig
 
 
 def similarity(
@@ -67,8 +67,3 @@ def first_motion(
 def _upright(observations: Observations) -> Tensor:
     """Image axes (y down, z away from the camera) to world axes."""
     return observations.points * observations.points.new_tensor([1.0, -1.0, -1.0])
-
-
-def expression_of(motion: Tensor) -> Tensor:
-    """Give the expression part of a motion."""
-    return motion[..., EXPRESSION]

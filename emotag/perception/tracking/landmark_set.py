@@ -16,7 +16,20 @@ LEFT_LID_PAIRS = ((386, 374), (385, 380), (387, 373), (384, 381), (388, 390))
 WIDTH_PAIRS = ((61, 291), (78, 308))
 """Mouth corners, outer and inner: spread and pucker."""
 
-PAIRS = LIP_PAIRS + RIGHT_LID_PAIRS + LEFT_LID_PAIRS + WIDTH_PAIRS
+PAIRS = LIP_PAIRS + LEFT_LID_PAIRS + RIGHT_LID_PAIRS + WIDTH_PAIRS
+
+LEFT_LID_ROWS = slice(len(LIP_PAIRS), len(LIP_PAIRS) + len(LEFT_LID_PAIRS))
+RIGHT_LID_ROWS = slice(LEFT_LID_ROWS.stop, LEFT_LID_ROWS.stop + len(RIGHT_LID_PAIRS))
+"""Where the lids stand among PAIRS."""
+
+TIED_PAIRS = LIP_PAIRS + LEFT_LID_PAIRS + RIGHT_LID_PAIRS
+"""Pairs whose landmarks share one offset (see `shape`): an offset must not open or close a mouth or an eye."""
+
+CONTOUR_PAIRS = ((12, 4), (11, 3), (13, 5), (10, 2), (14, 6))
+"""The same lid pairs among the iris network's eye contour: 0-8 the lower rim from the outer to the inner corner,
+9-15 the upper one."""
+
+CONTOUR_CORNERS = (0, 8)
 
 OUTER_EYES = (33, 263)
 """Outer corners of the person's right and left eye: their distance is the unit of errors."""

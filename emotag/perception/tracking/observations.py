@@ -1,13 +1,13 @@
 """What the tracker is given: the landmarks of a clip."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from emotag.errors import InputError
-from emotag.perception.tracking.landmark_set import OUTER_EYES
+from emotag.perception.tracking.landmark_set import CONTOUR_PAIRS, OUTER_EYES
 from emotag.perception.tracking.rig import N_LANDMARKS
 from emotag.tables import column, read_table
 
@@ -21,6 +21,7 @@ class Observations:
     width: int  # of the image, pixels
     height: int
     iris: Tensor | None = None  # (T, 2, 2) pixels: centres of the person's left and right iris
+    eyelids: Tensor | None = None  # (T, 2, 16, 2) pixels: contour of the left and right eye, see CONTOUR_PAIRS
 
     def __post_init__(self) -> None:
         if self.points.shape[1:] != (N_LANDMARKS, 3) or self.valid.shape != self.points.shape[:1]:
@@ -28,7 +29,7 @@ class Observations:
 
     @staticmethod
     def load(path: Path | str, width: int, height: int) -> "Observations":
-        """Read a landmarks table (docs/architecture.md) of a crop of this size; `iris` is taken when it is there.
+        """Read a landmarks table (docs/architecture.md) of a crop of this size; `iris` and `eyelids` when there.
 
         Raises InputError when the table is missing, empty or lacks a column.
         """
@@ -40,22 +41,26 @@ class Observations:
         iris = None
         if "iris" in table.column_names:
             iris = torch.from_numpy(column(table, "iris")).reshape(len(points), 2, -1, 3)[:, :, 0, :2]
-        return Observations(points, valid, width, height, iris)
+        eyelids = None
+        if "eyelids" in table.column_names:
+            eyelids = torch.from_numpy(column(table, "eyelids")).reshape(len(points), 2, 16, -1)[..., :2]
+        return Observations(points, valid, width, height, iris, eyelids)
 
     def __len__(self) -> int:
         return len(self.points)
 
     def select(self, frames: Tensor | slice) -> "Observations":
         """Give some of the frames."""
-        iris = None if self.iris is None else self.iris[frames]
-        return Observations(self.points[frames], self.valid[frames], self.width, self.height, iris)
+        iris, eyelids = (None if part is None else part[frames] for part in (self.iris, self.eyelids))
+        return replace(self, points=self.points[frames], valid=self.valid[frames], iris=iris, eyelids=eyelids)
 
     def filled(self) -> "Observations":
         """Give the same with invalid rows replaced by linear interpolation, held at the ends. Stays invalid."""
         if bool(self.valid.all()):
             return self
-        iris = None if self.iris is None else interpolate(self.iris, self.valid)
-        return Observations(interpolate(self.points, self.valid), self.valid, self.width, self.height, iris)
+        optional = (self.iris, self.eyelids)
+        iris, eyelids = (None if part is None else interpolate(part, self.valid) for part in optional)
+        return replace(self, points=interpolate(self.points, self.valid), iris=iris, eyelids=eyelids)
 
     def eye_distance(self) -> float:
         """Median distance of the outer eye corners over valid frames, pixels: the unit of errors."""
@@ -66,6 +71,15 @@ def eye_distances(points: Tensor) -> Tensor:  # (T, 468, >=2) -> (T,)
     """Distance of the outer eye corners per frame, in the points' unit (image plane)."""
     right, left = OUTER_EYES
     return (points[:, right, :2] - points[:, left, :2]).norm(dim=-1)
+
+
+def lid_openings(
+    eyelids: Tensor,  # (T, 2, 16, 2) pixels
+    unit: float,  # pixels: the outer-eye distance
+) -> Tensor:  # (T, 2, 5) of the eyes
+    """Distance of the lids at each of CONTOUR_PAIRS."""
+    upper, lower = zip(*CONTOUR_PAIRS)
+    return (eyelids[:, :, list(upper)] - eyelids[:, :, list(lower)]).norm(dim=-1) / unit
 
 
 def require_valid(observations: Observations, least: float, name: str) -> None:

@@ -33,7 +33,8 @@ def mesh_landmarks(
     height: int,
 ) -> tuple[Tensor, Tensor]:  # (T, 468, 2), (T, 68, 2) pixels
     """Project both embeddings of the posed mesh, exactly as any later stage sees it."""
-    dense, sparse = [], []
+    dense: list[Tensor] = []
+    sparse: list[Tensor] = []
     focal = torch.as_tensor(track.focal_length)
     for start in range(0, len(track), _BATCH):
         vertices = track.vertices(head, slice(start, start + _BATCH))

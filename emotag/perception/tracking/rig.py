@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.func import jacfwd, vmap
 
 from emotag.camera import CAMERA_DISTANCE
 from emotag.head.model import HeadModel
@@ -29,6 +28,9 @@ The neck is not in it: landmarks see only the sum of the neck's and the head's r
 `neck_pose` at zero and gives the whole turn to `rotation`.
 """
 
+_MOVING = (0, 2, 3, 4)  # joints whose angles are in the motion: root, jaw, eyes
+_SMALL_ANGLE = 1e-2  # radians, below which series replace the quotients
+
 N_LANDMARKS = 468
 LEFT_IRIS, RIGHT_IRIS = 468, 469
 """Rows of the two iris centres behind the 468 landmarks."""
@@ -46,6 +48,7 @@ class LandmarkRig:
     joints: Tensor  # (J, 3) rest
     joint_basis: Tensor  # (S, J, 3)
     normals: Tensor  # (K, 3) unit, rest pose
+    closed: Tensor  # (K, 3) metres, rest pose: how far shutting both eyes moves each landmark; 0 if it has no blink
     has_iris: bool  # False when the head has no eyeballs: the last two rows are then meaningless
 
     @property
@@ -91,8 +94,14 @@ def landmark_rig(head: HeadModel) -> LandmarkRig:
         joints=head.joint_regressor @ head.template,
         joint_basis=torch.einsum("jv,svc->sjc", head.joint_regressor, head.shape_basis),
         normals=torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=-1),
+        closed=restrict(_blink(head)).sum(dim=0),
         has_iris=has_iris,
     )
+
+
+def _blink(head: HeadModel) -> Tensor:  # (V, 3)
+    rows = [index for index, name in enumerate(head.expression_names) if name.startswith("eyeBlink")]
+    return head.expression_basis[rows].sum(dim=0)
 
 
 def _front(head: HeadModel, region: str) -> int | None:
@@ -109,11 +118,11 @@ class Projection:
     pixels: Tensor  # (T, K, 2)
     depth: Tensor  # (T, K) metres along the optical axis
     facing: Tensor  # (T, K) cosine between the surface normal and the direction to the camera
-    jacobian: Tensor | None  # (T, K, 2, P) pixels per unit of motion
-    depth_jacobian: Tensor | None  # (T, K, P) metres per unit of motion
+    lens: Tensor  # (T, K, 2, 3) pixels per metre
+    blend: Tensor  # (T, K, 3, 3) turn of the surface at the landmark
+    jacobian: Tensor | None = None  # (T, K, 2, P) pixels per unit of motion
+    depth_jacobian: Tensor | None = None  # (T, K, P) metres per unit of motion
     shape_jacobian: Tensor | None = None  # (T, K, 2, S)
-    lens: Tensor | None = None  # (T, K, 2, 3) pixels per metre
-    blend: Tensor | None = None  # (T, K, 3, 3) turn of the surface at the landmark
 
 
 def project_landmarks(
@@ -142,12 +151,12 @@ def project_landmarks(
     pixels = torch.stack((x, -y), dim=-1) * focal_pixels + centre
     view = torch.nn.functional.normalize(torch.stack((-x, -y, torch.ones_like(x)), dim=-1), dim=-1)
     facing = ((blend @ rig.normals[..., None]).squeeze(-1) * view).sum(-1)
-    if not derivatives:
-        return Projection(pixels, depth, facing, None, None)
-
     zero, one = torch.zeros_like(x), torch.ones_like(x)
     lens = torch.stack((one, zero, x, zero, -one, -y), dim=-1).reshape(*x.shape, 2, 3)
     lens = lens * (focal_pixels / depth)[..., None, None]
+    if not derivatives:
+        return Projection(pixels, depth, facing, lens, blend)
+
     rows = lens  # (T, K, R, 3): R = 2 pixels, and depth when asked
     if depth_derivatives:
         forward = torch.tensor([0.0, 0.0, -1.0], dtype=lens.dtype, device=lens.device)
@@ -162,7 +171,7 @@ def project_landmarks(
     jacobian = torch.cat((by_angle[..., :3], rows, by_angle[..., 3:], by_basis[..., :n_expression]), dim=-1)
     by_shape = _shape_jacobian(rig, lens, turn) if shape_derivatives else None
     by_depth = jacobian[..., 2, :] if depth_derivatives else None
-    return Projection(pixels, depth, facing, jacobian[..., :2, :], by_depth, by_shape, lens, blend)
+    return Projection(pixels, depth, facing, lens, blend, jacobian[..., :2, :], by_depth, by_shape)
 
 
 def _through_joints(
@@ -199,18 +208,65 @@ def _transforms(
     angles: Tensor,  # (T, 12) rotation, jaw, eyes
     joints: Tensor,  # (J, 3)
 ) -> tuple[Tensor, Tensor, Tensor]:  # (T, J, 3, 3), (T, J, 3), (T, 36) pose features
-    neck = torch.zeros_like(angles[:, :3])
-    pose = torch.cat((angles[:, :3], neck, angles[:, 3:]), dim=1).reshape(-1, 5, 3)
-    rotations = axis_angle_to_matrix(pose)
+    rotations = axis_angle_to_matrix(_pose(angles))
     turn, shift = joint_transforms(rotations, joints.expand(len(angles), -1, -1))
     identity = torch.eye(3, dtype=angles.dtype, device=angles.device)
     return turn, shift, (rotations[:, 1:] - identity).reshape(-1, 36)
 
 
-def _transform_derivatives(angles: Tensor, joints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Give (T, 12, J, 3, 3), (T, 12, J, 3), (T, 12, 36): derivatives of `_transforms`, the angle's axis second."""
+def _pose(angles: Tensor) -> Tensor:  # (T, 12) -> (T, J, 3), the neck at rest
+    neck = torch.zeros_like(angles[:, :3])
+    return torch.cat((angles[:, :3], neck, angles[:, 3:]), dim=1).unflatten(1, (-1, 3))
 
-    def one(frame: Tensor) -> tuple[Tensor, ...]:
-        return tuple(part[0] for part in _transforms(frame[None], joints))
 
-    return tuple(part.movedim(-1, 1) for part in vmap(jacfwd(one))(angles))  # type: ignore[return-value]
+def _transform_derivatives(
+    angles: Tensor,  # (T, 12)
+    joints: Tensor,  # (J, 3)
+) -> tuple[Tensor, Tensor, Tensor]:  # (T, 12, J, 3, 3), (T, 12, J, 3), (T, 12, 36)
+    """Give the derivatives of `_transforms`, the angle's axis second.
+
+    Turns and shifts are affine in each joint's rotation matrix on its own, so their derivative is the difference
+    between putting that matrix's derivative, and putting zero, in its place.
+    """
+    frames = len(angles)
+    pose = _pose(angles)  # (T, J, 3)
+    rotations = axis_angle_to_matrix(pose)
+    slopes = rotation_derivatives(pose, rotations)[:, _MOVING].reshape(frames, -1, 3, 3)  # (T, 12, 3, 3)
+    joint = torch.tensor(_MOVING).repeat_interleave(3)
+    index = torch.arange(len(joint))
+    replaced = rotations[:, None].repeat(1, len(joint), 1, 1, 1)  # (T, 12, J, 3, 3)
+    replaced[:, index, joint] = slopes
+    turn, shift = _batched_transforms(replaced, joints)
+    replaced[:, index, joint] = 0.0
+    still_turn, still_shift = _batched_transforms(replaced, joints)
+    features = slopes.new_zeros(frames, len(joint), len(rotations[0]), 3, 3)
+    features[:, index, joint] = slopes
+    return turn - still_turn, shift - still_shift, features[:, :, 1:].flatten(2)
+
+
+def _batched_transforms(rotations: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:  # (T, A, J, 3, 3)
+    frames, count = rotations.shape[:2]
+    flat = rotations.flatten(0, 1)
+    turn, shift = joint_transforms(flat, joints.expand(len(flat), -1, -1))
+    return turn.unflatten(0, (frames, count)), shift.unflatten(0, (frames, count))
+
+
+def rotation_derivatives(
+    rotation: Tensor,  # (..., 3) axis-angle, radians
+    matrix: Tensor,  # (..., 3, 3) its rotation matrix
+) -> Tensor:  # (..., 3, 3, 3): [i] is the derivative by component i
+    """Derivative of the rotation matrix by its axis-angle vector, through the left Jacobian of SO(3)."""
+    angle = rotation.square().sum(-1)[..., None, None].sqrt()
+    small = angle < _SMALL_ANGLE
+    safe = torch.where(small, torch.ones_like(angle), angle)
+    a = torch.where(small, 0.5 - angle**2 / 24, (1 - safe.cos()) / safe**2)
+    b = torch.where(small, 1 / 6 - angle**2 / 120, (safe - safe.sin()) / safe**3)
+    cross = _cross(rotation)
+    left = torch.eye(3, dtype=rotation.dtype, device=rotation.device) + a * cross + b * (cross @ cross)
+    return _cross(left.transpose(-1, -2)) @ matrix[..., None, :, :]
+
+
+def _cross(vector: Tensor) -> Tensor:  # (..., 3) -> (..., 3, 3)
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    return torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), dim=-1).unflatten(-1, (3, 3))

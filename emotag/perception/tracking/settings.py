@@ -1,5 +1,7 @@
 """Settings of the own tracker. Lengths called "of the eyes" are fractions of the outer-eye distance in the image."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from emotag.settings import Settings
@@ -16,6 +18,9 @@ class FitSettings(Settings):
 
     aperture_sigma: float = Field(0.01, gt=0)
     """Standard deviation of a lip or lid opening, of the eyes; an opening is the difference of two close landmarks."""
+
+    closed_lids: float = Field(0.03, ge=0)
+    """Distance the iris network sees between the lids of a closed eye, of the eyes: what counts as shut."""
 
     iris_sigma: float = Field(0.02, gt=0)
     """Standard deviation of an iris centre, of the eyes."""
@@ -60,7 +65,7 @@ class FitSettings(Settings):
 class ShapeSettings(FitSettings):
     """The person's shape, focal length and landmark offsets, from the reference clip."""
 
-    engine: str = "landmarks"
+    engine: Literal["landmarks"] = "landmarks"
     """`landmarks`: this project's fit of the 468 Face Mesh landmarks."""
 
     frames: int = Field(40, ge=1)
@@ -85,7 +90,7 @@ class ShapeSettings(FitSettings):
 class TrackSettings(FitSettings):
     """Per-frame motion of a clip."""
 
-    engine: str = "landmarks"
+    engine: Literal["landmarks"] = "landmarks"
     """`landmarks`: this project's fit of the 468 Face Mesh landmarks."""
 
     rotation_acceleration: float = Field(0.004, gt=0)

@@ -24,6 +24,7 @@ class PersonShape:
     focal_length: float  # normalised: pixels / max(height, width)
     neutral_expression: Tensor  # (E,)
     landmark_offset: Tensor  # (468, 3) metres, rest pose: this person's landmarks minus the head's embedding
+    lid_opening: Tensor | None = None  # (2, 5) of the outer-eye distance: the usual opening at the iris network's pairs
 
     def save(self, path: Path | str, metadata: dict[str, Any]) -> None:
         """Write one JSON file; `metadata` (engine, digest of the head, clip …) stands beside the numbers."""
@@ -34,6 +35,7 @@ class PersonShape:
             "focal_length": self.focal_length,
             "neutral_expression": self.neutral_expression.tolist(),
             "landmark_offset": self.landmark_offset.tolist(),
+            "lid_opening": None if self.lid_opening is None else self.lid_opening.tolist(),
         }
         write_json(path, note)
 
@@ -49,6 +51,7 @@ class PersonShape:
                 float(note["focal_length"]),
                 torch.tensor(note["neutral_expression"], dtype=torch.float32),
                 torch.tensor(note["landmark_offset"], dtype=torch.float32).reshape(-1, 3),
+                None if note["lid_opening"] is None else torch.tensor(note["lid_opening"], dtype=torch.float32),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: not a person's shape ({error}); delete it and run `dvc repro shape`") from None
@@ -122,7 +125,9 @@ class Track:
         if table.num_rows == 0:
             raise InputError(f"{path}: the track holds no frames; run the `track` stage again")
         values = {f.name: torch.from_numpy(column(table, f.name)) for f in fields(Track)}
-        return Track(**{**values, "shape": values["shape"][0], "focal_length": float(values["focal_length"][0])})
+        focal_length = float(values.pop("focal_length")[0])
+        shape = values.pop("shape")[0]
+        return Track(**values, shape=shape, focal_length=focal_length)
 
 
 _CONSTANT = ("shape", "focal_length")

@@ -1,0 +1,62 @@
+"""Depth and normals rendered from the tracked head mesh: the open engine."""
+
+import numpy as np
+
+from emotag.head.mesh_render import rasterize, vertex_normals
+from emotag.head.model import HeadModel
+from emotag.perception.geometry.estimator import Geometry
+from emotag.perception.tracking.track import Track
+
+
+class TrackedMesh:
+    """Renders the posed head, without the mouth's interior, into depth (metres) and normals (world axes)."""
+
+    engine = "tracked-mesh"
+    relative = False
+
+    def __init__(self, head: HeadModel, track: Track, digest: str) -> None:
+        self.digest = digest
+        self._head, self._track = head, track
+        self._faces = head.faces.numpy()
+        self._surface = surface_faces(head)
+
+    def estimate(
+        self,
+        frame: int,
+        image: np.ndarray,  # (H, W, 3), only its size is used
+    ) -> Geometry:
+        """Give the geometry of one frame of the track."""
+        height, width = image.shape[:2]
+        vertices = self._track.vertices(self._head, slice(frame, frame + 1))[0]
+        pixels, depth = self._track.camera(width, height).project(vertices)
+        projected = np.concatenate((pixels.numpy(), depth.numpy()[:, None]), axis=1)
+        raster = rasterize(projected, self._surface, height, width)
+        normals = vertex_normals(vertices.numpy(), self._faces)
+        return shade(raster.triangles, raster.weights, raster.depth, self._surface, normals)
+
+
+def surface_faces(head: HeadModel) -> np.ndarray:  # (F', 3)
+    """Give the faces of the head's visible surface: all but those that lie in the mouth's interior altogether.
+
+    Behind open lips nothing is left, so that the mouth's hole is outside the mask: teeth and tongue are not tracked
+    well enough to supervise depth there.
+    """
+    interior = np.zeros(head.n_vertices, dtype=bool)
+    interior[head.regions["mouth_interior"].numpy()] = True
+    faces = head.faces.numpy()
+    return faces[~interior[faces].all(axis=1)]
+
+
+def shade(
+    triangles: np.ndarray,  # (H, W) int, negative where nothing is seen
+    weights: np.ndarray,  # (H, W, 3) barycentric
+    depth: np.ndarray,  # (H, W)
+    faces: np.ndarray,  # (F, 3)
+    normals: np.ndarray,  # (V, 3)
+) -> Geometry:
+    """Interpolate vertex normals over a raster."""
+    mask = triangles >= 0
+    normal = np.zeros((*mask.shape, 3), dtype=np.float32)
+    smooth = (normals[faces[triangles[mask]]] * weights[mask][..., None]).sum(axis=1)
+    normal[mask] = smooth / np.maximum(np.linalg.norm(smooth, axis=1, keepdims=True), 1e-9)
+    return Geometry(np.where(mask, depth, 0).astype(np.float32), normal, mask)

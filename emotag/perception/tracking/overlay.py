@@ -1,0 +1,93 @@
+"""Contact sheets: frames with the tracked mesh and both sets of landmarks drawn on them."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from emotag.files import atomic
+from emotag.head.mesh_render import rasterize, vertex_normals
+from emotag.head.model import HeadModel
+from emotag.perception.geometry.tracked_mesh import surface_faces
+from emotag.perception.landmarks.ibug68 import IBUG68
+from emotag.perception.tracking.track import Track
+
+DETECTED, MODELLED = (80, 255, 80), (255, 60, 200)  # RGB: green is the detector, magenta the model
+_LIGHT = np.array([0.25, 0.45, 0.86])
+_QUALITY = 92  # of the JPEG
+
+
+def draw_mesh(
+    image: np.ndarray,  # (H, W, 3) uint8 RGB
+    head: HeadModel,
+    track: Track,
+    frame: int,
+    opacity: float = 0.6,
+) -> np.ndarray:  # (H, W, 3) uint8 RGB
+    """Lay the shaded mesh of a frame over its picture."""
+    height, width = image.shape[:2]
+    vertices = track.vertices(head, slice(frame, frame + 1))[0]
+    pixels, depth = track.camera(width, height).project(vertices)
+    projected = np.concatenate((pixels.numpy(), depth.numpy()[:, None]), axis=1)
+    faces = surface_faces(head)
+    raster = rasterize(projected, faces, height, width)
+    normals = vertex_normals(vertices.numpy(), head.faces.numpy())
+    light = 0.25 + 0.75 * np.clip(normals @ _LIGHT, 0, 1)
+    result = image.astype(np.float64)
+    shade = (light[faces[raster.triangles[raster.hit]]] * raster.weights[raster.hit]).sum(axis=1)
+    grey = 255 * shade[:, None] * np.array([0.85, 0.9, 1.0])
+    result[raster.hit] = (1 - opacity) * result[raster.hit] + opacity * grey
+    return np.clip(result, 0, 255).astype(np.uint8)
+
+
+def draw_landmarks(
+    image: np.ndarray,  # (H, W, 3) uint8 RGB, drawn on
+    points: np.ndarray,  # (N, 2) pixels
+    colour: tuple[int, int, int],
+) -> None:
+    """Dot landmarks onto a picture."""
+    for x, y in points:
+        if np.isfinite(x) and np.isfinite(y):
+            cv2.circle(image, (round(16 * float(x) - 8), round(16 * float(y) - 8)), 20, colour, -1, cv2.LINE_AA, 4)
+
+
+def sheet_frames(track: Track, count: int) -> list[int]:
+    """Choose frames for a sheet: spread evenly, the last one being the frame with the largest error."""
+    spread = np.linspace(0, len(track) - 1, min(count, len(track))).round().astype(int).tolist()
+    worst = int(np.nan_to_num(track.reprojection_px.numpy(), nan=-1).argmax())
+    return [*spread[:-1], worst] if len(spread) > 1 else spread
+
+
+def contact_sheet(
+    path: Path | str,
+    images: Iterable[np.ndarray],  # the clip's frames in order, each (H, W, 3) uint8 RGB
+    chosen: Sequence[int],
+    head: HeadModel,
+    track: Track,
+    detected: np.ndarray,  # (T, 468, 2+) pixels
+    modelled: np.ndarray,  # (T, 468, 2) pixels
+    side: int = 320,
+) -> None:
+    """Write a JPEG: each chosen frame once with the landmarks (detector green, model magenta), below with the mesh."""
+    kept = {frame: image for frame, image in enumerate(images) if frame in set(chosen)}
+    top, bottom = [], []
+    for frame in chosen:
+        image = kept[frame]
+        dotted = image.copy()
+        draw_landmarks(dotted, detected[frame][IBUG68, :2], DETECTED)
+        draw_landmarks(dotted, modelled[frame][IBUG68], MODELLED)
+        label = f"{frame}: {float(track.reprojection_px[frame]):.1f} px"
+        cv2.putText(dotted, label, (4, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255, 255, 255), 2, cv2.LINE_AA)
+        cv2.putText(dotted, label, (4, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (0, 0, 0), 1, cv2.LINE_AA)
+        top.append(cv2.resize(dotted, (side, side), interpolation=cv2.INTER_AREA))
+        bottom.append(cv2.resize(draw_mesh(image, head, track, frame), (side, side), interpolation=cv2.INTER_AREA))
+    columns = max(1, (len(top) + 1) // 2)
+    rows = []
+    for start in range(0, len(top), columns):
+        for row in (top[start : start + columns], bottom[start : start + columns]):
+            blank = [np.zeros_like(top[0])] * (columns - len(row))
+            rows.append(np.concatenate([*row, *blank], axis=1))
+    sheet = np.concatenate(rows)
+    with atomic(path) as partial:
+        cv2.imwrite(str(partial), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])

@@ -1,0 +1,55 @@
+"""Stage `shape`: the landmarks of a person's reference clip → shape, focal length, neutral expression."""
+
+from typing import Annotated
+
+import typer
+
+from emotag.head.model import HeadModel, digest
+from emotag.media.video import stream_frames
+from emotag.perception.tracking.fit import fit_track
+from emotag.perception.tracking.observations import Observations
+from emotag.perception.tracking.overlay import contact_sheet, sheet_frames
+from emotag.perception.tracking.quality import mesh_landmarks
+from emotag.perception.tracking.shape import fit_shape
+from emotag.progress import progress_bar, summary
+from stages.run import run
+from stages.settings import load_settings
+from stages.workspace import Workspace
+
+_SHEET_FRAMES = 8
+
+
+def shape(
+    identity: Annotated[str, typer.Option(help="Person of params.yaml; only the reference clip is looked at.")],
+) -> None:
+    """Fit what is constant for a person (data/shape/<identity>.json .jpg)."""
+    workspace, settings = Workspace(), load_settings()
+    clip = settings.identity(identity).reference
+    size = settings.resolution
+    head = HeadModel.load(workspace.head)
+    observations = Observations.load(workspace.file("landmarks", clip, "parquet"), size, size)
+    with progress_bar("shape", 1 + settings.shape.offset_rounds) as bar:
+        person = fit_shape(observations, head, settings.shape, clip, bar.advance)
+    motion = fit_track(observations, head, person, settings.track, clip)
+    picture, table = workspace.file("shape", identity, "jpg"), workspace.file("shape", identity, "json")
+    modelled = mesh_landmarks(head, motion, size, size)[0]
+    contact_sheet(
+        picture,
+        stream_frames(workspace.file("crop", clip, "mp4")),
+        sheet_frames(motion, _SHEET_FRAMES),
+        head,
+        motion,
+        observations.points.numpy(),
+        modelled.numpy(),
+    )
+    note = {"identity": identity, "clip": clip, "engine": settings.shape.engine, "head": digest(workspace.head)}
+    person.save(table, note | {"settings": settings.shape.model_dump()})
+    summary(
+        f"shape {identity}",
+        [("reference", clip), ("frames", len(observations)), ("focal length", f"{person.focal_length:.3f}"),
+         ("shape norm", f"{float(person.shape.norm()):.2f}"), ("file", table), ("picture", picture)],
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    run(shape)
