@@ -34,6 +34,7 @@ BARE = {"25": 0.66, "12": 0.64, "45": 0.58, "02": 0.43, "01": 0.35, "26": 0.28}
 
 MOVING = 0.1
 STATIC_WEIGHT = 0.5
+ENOUGH_CLIPS = 4  # of a person, for a correlation of levels between clips
 REST_EMOTIONS = ("neutral",)
 
 Predict = Callable[[str, str], Array]  # clip, person -> (T, 17)
@@ -227,10 +228,15 @@ def print_correlations(title: str, table: pd.DataFrame) -> None:
 
 
 def print_levels(title: str, predict: Predict, static: dict[str, Array]) -> None:
-    rows = {}
+    rows, means = {}, {}
     for clip, truth in static.items():
-        seen = predict(clip, person(clip)).mean(axis=0)
-        rows[clip] = [f"{own:.1f}/{other:.1f}" for own, other in zip(seen, truth.mean(axis=0))]
+        means[clip] = predict(clip, person(clip)).mean(axis=0), truth.mean(axis=0)
+        rows[clip] = [f"{own:.1f}/{other:.1f}" for own, other in zip(*means[clip])]
+    for one in sorted({person(clip) for clip in static}):
+        own, other = (np.stack([means[clip][i] for clip in static if person(clip) == one]) for i in (0, 1))
+        if len(own) >= ENOUGH_CLIPS:
+            pairs = zip(own.T, other.T)
+            rows[f"r over {one}'s clips"] = [f"{np.corrcoef(a, b)[0, 1]:.2f}" for a, b in pairs]
     print(f"\n{title} (ours/OpenFace static)")
     print(pd.DataFrame.from_dict(rows, orient="index", columns=list(ACTION_UNITS)).to_string())
 

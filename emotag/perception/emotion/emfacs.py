@@ -11,7 +11,8 @@ Where the rules depart from the bare prototypes, and why:
 * AU2 separates sadness (inner brows alone) from surprise; AU5 fear from sadness; AU4 fear from surprise; AU12 against
   everything but happy; AU4 and AU9 against happy (a grimace bares the teeth as a laugh does).
 
-Weights are round numbers set by that reasoning; a prototype's units sum to 1.5–2. They are not fitted.
+Weights are round numbers set by that reasoning and revised once by hand after looking at one actor's clips (w009 of
+MEAD); no fit was run. docs/action-units.md has the figures, and those of actors that nothing was set for.
 """
 
 from types import MappingProxyType
