@@ -77,11 +77,12 @@ def motion_prior(head: HeadModel, settings: FitSettings) -> Prior:
 def paired_names(names: tuple[str, ...]) -> list[tuple[int, int]]:
     """Give index pairs of expressions that are the left and right half of one (`…_L`, `…_R` or `…Left`, `…Right`).
 
-    Gaze is left out: the eyes' shapes mirror each other's names, not each other's motion.
+    Left out are gaze (the eyes' shapes mirror each other's names, not each other's motion) and moving the jaw or the
+    whole mouth to one side.
     """
     pairs = []
     for index, name in enumerate(names):
-        if name.startswith("eyeLook"):
+        if name.startswith("eyeLook") or name in ("jawLeft", "mouthLeft"):
             continue
         for left, right in (("_L", "_R"), ("Left", "Right")):
             other = name.removesuffix(left) + right

@@ -26,8 +26,10 @@ from emotag.perception.tracking.rig import (
 from emotag.perception.tracking.settings import TrackSettings
 from emotag.perception.tracking.track import PersonShape, Track
 
-FAST_EXPRESSIONS = ("jaw", "mouth", "tongue", "eyeBlink", "eyeSquint", "eyeWide", "eyeLook", "cheekPuff")
+FAST_EXPRESSIONS = ("jaw", "mouth", "tongue", "eyeSquint", "eyeWide", "eyeLook", "cheekPuff")
 """Beginnings of the names of expressions that change within two or three frames."""
+
+BLINK = "eyeBlink"
 
 
 def fit_track(
@@ -73,8 +75,13 @@ def track_of_motion(motion: Tensor, person: PersonShape, error: Tensor, valid: T
 
 def smoothness(head: HeadModel, settings: TrackSettings) -> Tensor:  # (P,)
     """Precision of the second difference in time of every entry of a motion."""
-    fast = [name.startswith(FAST_EXPRESSIONS) for name in head.expression_names]
-    expression = [settings.fast_acceleration if is_fast else settings.expression_acceleration for is_fast in fast]
+
+    def of_expression(name: str) -> float:
+        if name.startswith(BLINK):
+            return settings.blink_acceleration
+        return settings.fast_acceleration if name.startswith(FAST_EXPRESSIONS) else settings.expression_acceleration
+
+    expression = [of_expression(name) for name in head.expression_names]
     sigma = [
         *[settings.rotation_acceleration] * 3,
         *[settings.translation_acceleration] * 3,

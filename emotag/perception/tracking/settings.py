@@ -103,7 +103,10 @@ class TrackSettings(FitSettings):
     """The same of slow expressions (brows, cheeks, nose), per frame²."""
 
     fast_acceleration: float = Field(0.2, gt=0)
-    """The same of fast expressions (lids, lips, jaw), per frame²: blinks and plosives last two or three frames."""
+    """The same of fast expressions (lips, jaw, squint), per frame²: plosives last two or three frames."""
+
+    blink_acceleration: float = Field(0.5, gt=0)
+    """The same of blinks, which close within a frame or two."""
 
     jaw_acceleration: float = Field(0.05, gt=0)
     """The same of the jaw, radians per frame²."""
