@@ -23,7 +23,7 @@ def action_units(clip: Annotated[str, typer.Option(help="Name of a clip in param
     """Measure action units; the person's rest is read off the clip and the identity's reference clip."""
     workspace, settings = Workspace(), load_settings()
     engine = OpenActionUnits(settings.action_units)
-    reference = settings.identity(settings.clip(clip).identity).reference
+    reference = settings.person(settings.clip(clip).identity).reference
     names = [clip] if reference == clip else [clip, reference]
     levels = [_levels(workspace, engine, name) for name in names]
     neutral = engine.neutral(levels)

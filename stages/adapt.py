@@ -30,7 +30,7 @@ def adapt(identity: Annotated[str, typer.Option(help="Avatar of params.yaml.")])
     """Write models/avatars/<identity>/: splats, the adapted network, the log, pictures, and the splats as .ply."""
     workspace = Workspace()
     settings = load_settings()
-    entry = settings.identity(identity)
+    entry = settings.person(identity)
     clip = entry.reference
     device = choose_device(settings.device)
     head = HeadModel.load(workspace.head)

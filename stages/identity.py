@@ -23,7 +23,7 @@ _SHOWN = 12
 def identity(identity: Annotated[str, typer.Option(help="Name of an identity in params.yaml.")]) -> None:
     """Describe a person by the most neutral frames of the reference clip."""
     workspace, settings = Workspace(), load_settings()
-    clip = settings.identity(identity).reference
+    clip = settings.person(identity).reference
     landmarks = read_table(workspace.file("landmarks", clip, "parquet"))
     feelings, units = (workspace.file(name, clip, "parquet") for name in ("emotion", "action_units"))
     neutral = column(read_table(feelings), "p_neutral")
@@ -34,7 +34,7 @@ def identity(identity: Annotated[str, typer.Option(help="Name of an identity in 
     neutral = np.where(seen, neutral, np.nan)
     if not np.isfinite(neutral * mouth).any():
         raise InputError(f"{feelings}: no frame of {clip} shows a face; choose another reference for {identity}")
-    engine = Descriptor(settings.identity_engine)
+    engine = Descriptor(settings.identity)
     chosen = most_neutral(neutral, mouth, engine.settings.frames)
     points = column(landmarks, "points468").reshape(landmarks.num_rows, -1, 3)[chosen]
     video = workspace.file("crop", clip, "mp4")

@@ -10,20 +10,21 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from emotag.errors import InputError
 from emotag.head.settings import HeadSettings
-from emotag.media.ingest import IngestSettings
+from emotag.media.settings import IngestSettings
 from emotag.motion.settings import MotionSettings
 from emotag.perception.action_units.protocol import ActionUnitSettings
 from emotag.perception.audio.protocol import AudioSettings
-from emotag.perception.crop import CropSettings
+from emotag.perception.crop_settings import CropSettings
+from emotag.perception.emotion.protocol import EmotionSettings
 from emotag.perception.geometry.settings import GeometrySettings
-from emotag.perception.landmarks.sequence import LandmarksSettings
-from emotag.perception.matte.sequence import MatteSettings
+from emotag.perception.identity.protocol import IdentitySettings
+from emotag.perception.landmarks.settings import LandmarksSettings
+from emotag.perception.matte.settings import MatteSettings
 from emotag.perception.tracking.settings import ShapeSettings, TrackSettings
 from emotag.report.settings import ReportSettings
 from emotag.settings import Settings
-from emotag.splats.splats import SplatSettings
-from emotag.synthesis.compose import CompositionSettings
-from emotag.synthesis.plate import PlateSettings
+from emotag.splats.settings import SplatSettings
+from emotag.synthesis.settings import CompositionSettings, PlateSettings
 from emotag.training.settings import TrainingSettings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -162,6 +163,12 @@ class PipelineSettings(Settings):
     action_units: ActionUnitSettings = ActionUnitSettings()
     """FACS intensities."""
 
+    emotion: EmotionSettings = EmotionSettings()
+    """The emotion teacher."""
+
+    identity: IdentitySettings = IdentitySettings()
+    """Identity embeddings."""
+
     audio: AudioSettings = AudioSettings()
     """Speech features."""
 
@@ -222,7 +229,7 @@ class PipelineSettings(Settings):
         """Give a clip. Raises InputError when there is none of that name."""
         return _entry(self.clips, name, "clip")
 
-    def identity(self, name: str) -> IdentityEntry:
+    def person(self, name: str) -> IdentityEntry:
         """Give a person. Raises InputError when there is none of that name."""
         return _entry(self.identities, name, "identity")
 

@@ -24,7 +24,7 @@ def shape(
 ) -> None:
     """Fit what is constant for a person (data/shape/<identity>.json .jpg)."""
     workspace, settings = Workspace(), load_settings()
-    clip = settings.identity(identity).reference
+    clip = settings.person(identity).reference
     size = settings.resolution
     head = HeadModel.load(workspace.head)
     observations = Observations.load(workspace.file("landmarks", clip, "parquet"), size, size)

@@ -11,26 +11,10 @@ from av import VideoFrame
 from emotag.errors import InputError
 from emotag.files import atomic, sha256, write_json
 from emotag.media.audio import SAMPLE_RATE, encode_wav, stream_audio
+from emotag.media.settings import IngestSettings
 from emotag.media.source import SourceVideo, nearest_at_rate
 from emotag.media.video import encode_video
-from emotag.settings import Settings
 from emotag.tables import FPS
-
-
-class IngestSettings(Settings):
-    """What a source must offer, and how it is stored."""
-
-    min_seconds: float = 3.0
-    """A clip shorter than this is refused."""
-    require_audio: bool = True
-    """Whether a clip without an audio stream is refused; otherwise its sound is silence."""
-    allow_silence: bool = False
-    """Whether a clip whose audio stream is digital silence is accepted."""
-    silence_peak: float = 0.0005
-    """Sound that never exceeds this amplitude (of 1) is silence."""
-    crf: int = 6
-    """Quality of the stored H.264: lower is nearer to lossless."""
-
 
 _MAX_DAMAGED_SHARE = 0.01  # of the frames; a few damaged ones at a stream's start are usual
 _MAX_MISSING_S = 0.5  # how much earlier than its container says a complete stream may end

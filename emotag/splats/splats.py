@@ -8,31 +8,12 @@ from torch import Tensor, nn
 from emotag.head.model import HeadModel
 from emotag.head.rotation import axis_angle_to_matrix, quaternion_multiply
 from emotag.motion.mouth import MouthOffsets
-from emotag.settings import Settings
 from emotag.splats.mouth_region import mouth_triangles
 from emotag.splats.rig import to_local, to_world, triangle_frames
+from emotag.splats.settings import SplatSettings
 
 SH_DC = 0.28209479177387814
 """The constant of the degree-0 spherical harmonic: colour = SH_DC · coefficient + 0.5."""
-
-
-class SplatSettings(Settings):
-    """How many splats a person has and what they can show."""
-
-    count: int = 60_000
-    """Number of splats (60 000 in the paper)."""
-
-    sh_degree: int = 0
-    """Degree of the spherical harmonics; 0 is advised for a monocular clip."""
-
-    initial_opacity: float = 0.7
-    """Opacity that every splat starts with."""
-
-    flatness: float = 0.25
-    """Starting thickness along the triangle's normal, as a share of the splat's width."""
-
-    seed: int = 0
-    """Seed of the positions on the triangles."""
 
 
 class Splats(nn.Module):

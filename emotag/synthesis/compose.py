@@ -12,26 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emotag.settings import Settings
 from emotag.synthesis.plate import as_unit, distance_to, fill_smoothly
-
-
-class CompositionSettings(Settings):
-    """How the true head is removed and the rendered one laid over. Lengths are shares of the frame's side."""
-
-    head_threshold: float = 0.02
-    """Head alpha above which a pixel shows the true head and is removed whole."""
-    margin_share: float = 0.016
-    """Width of the ring around the head that is removed with it: hair is wider than its matte."""
-    feather_share: float = 0.016
-    """Width over which the plate then fades into the frame."""
-    collar_share: float = 0.10
-    """Height over which the torso's colours are continued upwards where the head was, so that no gap opens there."""
-    overlap_share: float = 0.05
-    """How far the rendered head may reach over the true torso before it fades (a chin over a collar)."""
-    fade_share: float = 0.03
-    """Width over which the rendered head then fades into the torso."""
-
+from emotag.synthesis.settings import CompositionSettings
 
 _MATCH_SIDE = 96  # pixels: the plate is matched to the frame's light at this size; light is smooth
 _TORSO_ALPHA = 0.5  # person alpha above which a pixel below the neck line is torso, not backdrop

@@ -6,21 +6,7 @@ import cv2
 import numpy as np
 
 from emotag.errors import InputError
-from emotag.settings import Settings
-
-
-class PlateSettings(Settings):
-    """How the background plate is made."""
-
-    samples: int = 64
-    """Frames that the plate is made of at most, evenly spaced over the clip."""
-    person_threshold: float = 0.05
-    """Alpha above which a pixel shows the person."""
-    clearance_share: float = 0.012
-    """Distance kept from the person, as a share of the frame's side: hair is wider than its matte."""
-    seen_share: float = 0.1
-    """A pixel free of the person in fewer of the samples counts as never free: the matte may have failed there."""
-
+from emotag.synthesis.settings import PlateSettings
 
 _COARSEST = 8  # pixels: the pyramid of the smooth fill ends here
 _COARSE_SWEEPS = 64  # relaxation sweeps at the coarsest level, enough to settle 8² pixels

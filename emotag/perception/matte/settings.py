@@ -1,0 +1,24 @@
+"""Settings of the mattes."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from emotag.settings import Settings
+
+
+class MatteSettings(Settings):
+    """How the person is cut out."""
+
+    engine: Literal["selfie-segmentation"] = "selfie-segmentation"
+    """Person segmenter."""
+    smooth_frames: int = Field(1, ge=0, le=5)
+    """Frames before and after whose masks are averaged into a frame's, with binomial weights; 0 averages none."""
+    edge_radius: int = 4
+    """Half width of the windows in which edges are fitted, pixels of the 256² mask."""
+    edge_epsilon: float = 2e-4
+    """Colour variance (of 1) below which a window counts as flat."""
+    edge_contrast: float = 1.25
+    """Steepness that is given back to the edges after smoothing; 1 leaves them as they are."""
+    neck_softness: float = 0.012
+    """Height over which the head fades out at the neck, as a share of the picture's height."""

@@ -1,0 +1,33 @@
+"""Settings of composition: the background plate, and laying the head over a frame."""
+
+from emotag.settings import Settings
+
+
+class CompositionSettings(Settings):
+    """How the true head is removed and the rendered one laid over. Lengths are shares of the frame's side."""
+
+    head_threshold: float = 0.02
+    """Head alpha above which a pixel shows the true head and is removed whole."""
+    margin_share: float = 0.016
+    """Width of the ring around the head that is removed with it: hair is wider than its matte."""
+    feather_share: float = 0.016
+    """Width over which the plate then fades into the frame."""
+    collar_share: float = 0.10
+    """Height over which the torso's colours are continued upwards where the head was, so that no gap opens there."""
+    overlap_share: float = 0.05
+    """How far the rendered head may reach over the true torso before it fades (a chin over a collar)."""
+    fade_share: float = 0.03
+    """Width over which the rendered head then fades into the torso."""
+
+
+class PlateSettings(Settings):
+    """How the background plate is made."""
+
+    samples: int = 64
+    """Frames that the plate is made of at most, evenly spaced over the clip."""
+    person_threshold: float = 0.05
+    """Alpha above which a pixel shows the person."""
+    clearance_share: float = 0.012
+    """Distance kept from the person, as a share of the frame's side: hair is wider than its matte."""
+    seen_share: float = 0.1
+    """A pixel free of the person in fewer of the samples counts as never free: the matte may have failed there."""
