@@ -29,7 +29,7 @@ from emotag.perception.tracking.rig import (
     rotation_derivatives,
 )
 from emotag.perception.tracking.settings import ShapeSettings, TrackSettings
-from emotag.perception.tracking.shape import fit_shape, neutral_expression
+from emotag.perception.tracking.shape import fit_shape, neutral_face
 from emotag.perception.tracking.systems import ArrowSystem, BandedSystem, second_difference
 from emotag.perception.tracking.track import PersonShape, Track, check_head
 
@@ -61,7 +61,7 @@ def make_motion(head: HeadModel, frames: int = 24) -> torch.Tensor:
 
 def make_person(head: HeadModel, scale: float = 0.7) -> PersonShape:
     shape = scale * torch.linspace(-1, 1, head.n_shape)
-    return PersonShape(shape, FOCAL, torch.zeros(head.n_expression), torch.zeros(468, 3))
+    return PersonShape(shape, FOCAL, torch.zeros(head.n_expression), torch.zeros(3), torch.zeros(468, 3))
 
 
 def observe(head: HeadModel, person: PersonShape, motion: torch.Tensor, noise: float = 0.0) -> Observations:
@@ -422,9 +422,12 @@ def test_focal_length_follows_from_the_size_in_the_image(synthetic_head: HeadMod
     assert first_focal_length(landmark_rig(synthetic_head), seen) == pytest.approx(FOCAL, rel=0.03)
 
 
-def test_neutral_expression_is_the_mean_of_the_calmest_frames() -> None:
-    expression = torch.tensor([[0.1, 0.0], [0.9, 0.9], [0.3, 0.2], [0.8, 0.1]])
-    torch.testing.assert_close(neutral_expression(expression, 0.5), torch.tensor([0.2, 0.1]))
+def test_neutral_face_is_the_mean_of_the_calmest_frames() -> None:
+    expression = torch.tensor([[0.1, 0.0], [0.9, 0.9], [0.3, 0.2], [0.0, 0.0]])
+    jaw = torch.tensor([[0.02, 0, 0], [0.0, 0, 0], [0.04, 0, 0], [0.44, 0, 0]])  # the last frame shouts
+    rest, rest_jaw = neutral_face(expression, jaw, 0.5)
+    torch.testing.assert_close(rest, torch.tensor([0.2, 0.1]))
+    torch.testing.assert_close(rest_jaw, torch.tensor([0.03, 0, 0]))
 
 
 def test_paired_names_leave_gaze_and_whole_shapes_out() -> None:

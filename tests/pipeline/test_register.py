@@ -36,7 +36,7 @@ def test_identity_is_registered_and_comments_stay(project: Path, video: Path) ->
     assert [line for line in text.splitlines() if line.startswith("#")] == comments
     assert targets == ["adapt@ada", "evaluate@ada"]
     settings = load_settings(project / "params.yaml")
-    assert settings.identity("ada").consent == "Ada agreed"
+    assert settings.person("ada").consent == "Ada agreed"
     assert settings.clip("ada-adapt").end_s == 5.0
     assert (settings.clip("ada-test").start_s, settings.clip("ada-test").end_s) == (5.0, 15.0)
     assert settings.tests["ada"].clip == "ada-test"

@@ -22,6 +22,7 @@ from emotag.perception.tracking.settings import FitSettings
 
 _TORSION_SIGMA = 1e-3  # radians; an eye's torsion has no trace in the landmarks
 _JAW_SIDE_LIMIT, _EYE_LIMIT, _ANONYMOUS_LIMIT = 0.12, 0.7, 3.0  # radians, radians, standard deviations
+_FULL_GAZE = 0.5  # radians of an eyeball at which the lids' eyeLook shape is 1
 _MOST_OPEN = 1.6  # how far a lid can be open, of the neutral face
 _MOST_SHUT = 0.6  # a person whose eyes are usually narrower than this allows is not taken to have them shut
 _LID_ROWS = slice(LEFT_LID_ROWS.start, RIGHT_LID_ROWS.stop)
@@ -71,7 +72,31 @@ def motion_prior(head: HeadModel, settings: FitSettings) -> Prior:
         difference = like.new_zeros(count)
         difference[N_POSE + left], difference[N_POSE + right] = 1.0, -1.0
         matrix = matrix + torch.outer(difference, difference) / settings.asymmetry_sigma**2
+    for row in _gaze_couplings(names):
+        coupling = like.new_zeros(count)
+        for index, value in row.items():
+            coupling[index] = value
+        matrix = matrix + torch.outer(coupling, coupling) / settings.gaze_sigma**2
     return Prior(matrix, linear, low, high)
+
+
+def _gaze_couplings(names: tuple[str, ...]) -> list[dict[int, float]]:
+    """Give sparse rows that are zero when the lids follow the eyeballs: eyeLookUp − eyeLookDown = − pitch / full …
+
+    Pitch is positive downwards, yaw towards the person's left (see the axes in emotag.camera).
+    """
+    rows = []
+    left, right = EYES.start, EYES.start + 3
+    for eye, side, outwards in ((left, "L", 1.0), (right, "R", -1.0)):
+        for angle, (more, less), sign in (
+            (eye, ("Up", "Down"), -1.0),
+            (eye + 1, ("Out", "In"), outwards),
+        ):
+            shapes = [f"eyeLook{which}_{side}" for which in (more, less)]
+            if all(shape in names for shape in shapes):
+                up, down = (N_POSE + names.index(shape) for shape in shapes)
+                rows.append({up: 1.0, down: -1.0, angle: -sign / _FULL_GAZE})
+    return rows
 
 
 def paired_names(names: tuple[str, ...]) -> list[tuple[int, int]]:

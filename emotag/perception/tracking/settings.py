@@ -55,6 +55,9 @@ class FitSettings(Settings):
     eye_sigma: float = Field(0.2, gt=0)
     """Standard deviation of the gaze about both axes, radians; torsion is not seen and stays 0."""
 
+    gaze_sigma: float = Field(0.15, gt=0)
+    """Standard deviation of a named eyeLook shape (what the lids do) around what the eyeball's rotation asks for."""
+
     iterations: int = Field(20, ge=1)
     """Most Gauss-Newton steps."""
 

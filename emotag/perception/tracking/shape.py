@@ -11,7 +11,7 @@ from emotag.perception.tracking.gauss_newton import minimise
 from emotag.perception.tracking.initial import first_focal_length, first_motion
 from emotag.perception.tracking.landmark_set import TIED_PAIRS, pair_indices
 from emotag.perception.tracking.observations import Observations, lid_openings, require_valid
-from emotag.perception.tracking.rig import EXPRESSION, N_LANDMARKS, LandmarkRig, landmark_rig
+from emotag.perception.tracking.rig import EXPRESSION, JAW, N_LANDMARKS, LandmarkRig, landmark_rig
 from emotag.perception.tracking.settings import ShapeSettings
 from emotag.perception.tracking.systems import ArrowSystem
 from emotag.perception.tracking.track import PersonShape
@@ -116,8 +116,8 @@ def fit_shape(
         if advance is not None:
             advance(1)
     motion, shape, focal = problem.split(x)
-    neutral = neutral_expression(motion[:, EXPRESSION], settings.neutral_fraction)
-    return PersonShape(shape, focal / max(chosen.width, chosen.height), neutral, offset, usual)
+    neutral, jaw = neutral_face(motion[:, EXPRESSION], motion[:, JAW], settings.neutral_fraction)
+    return PersonShape(shape, focal / max(chosen.width, chosen.height), neutral, jaw, offset, usual)
 
 
 def usual_lid_opening(observations: Observations) -> Tensor | None:  # (2, 5) of the eyes
@@ -127,14 +127,19 @@ def usual_lid_opening(observations: Observations) -> Tensor | None:  # (2, 5) of
     return lid_openings(observations.eyelids[observations.valid], observations.eye_distance()).median(dim=0).values
 
 
-def neutral_expression(
+WIDE_OPEN = 0.44
+"""Radians of jaw opening that count as much as one whole named expression (jawOpen of ICT-FaceKit)."""
+
+
+def neutral_face(
     expression: Tensor,  # (F, E)
+    jaw_pose: Tensor,  # (F, 3) radians
     fraction: float,
-) -> Tensor:  # (E,)
-    """Mean over the given fraction of the frames, those with the least expression."""
+) -> tuple[Tensor, Tensor]:  # (E,), (3,)
+    """Mean over the given fraction of the frames, those with the least expression and the least open jaw."""
     count = max(1, round(fraction * len(expression)))
-    calmest = expression.norm(dim=1).argsort()[:count]
-    return expression[calmest].mean(dim=0)
+    calmest = torch.cat((expression, jaw_pose / WIDE_OPEN), dim=1).norm(dim=1).argsort()[:count]
+    return expression[calmest].mean(dim=0), jaw_pose[calmest].mean(dim=0)
 
 
 def _spread_frames(observations: Observations, count: int) -> Tensor:

@@ -23,6 +23,7 @@ class PersonShape:
     shape: Tensor  # (S,)
     focal_length: float  # normalised: pixels / max(height, width)
     neutral_expression: Tensor  # (E,)
+    neutral_jaw: Tensor  # (3,) axis-angle, radians
     landmark_offset: Tensor  # (468, 3) metres, rest pose: this person's landmarks minus the head's embedding
     lid_opening: Tensor | None = None  # (2, 5) of the outer-eye distance: the usual opening at the iris network's pairs
 
@@ -34,6 +35,7 @@ class PersonShape:
             "shape": self.shape.tolist(),
             "focal_length": self.focal_length,
             "neutral_expression": self.neutral_expression.tolist(),
+            "neutral_jaw": self.neutral_jaw.tolist(),
             "landmark_offset": self.landmark_offset.tolist(),
             "lid_opening": None if self.lid_opening is None else self.lid_opening.tolist(),
         }
@@ -50,6 +52,7 @@ class PersonShape:
                 torch.tensor(note["shape"], dtype=torch.float32),
                 float(note["focal_length"]),
                 torch.tensor(note["neutral_expression"], dtype=torch.float32),
+                torch.tensor(note["neutral_jaw"], dtype=torch.float32),
                 torch.tensor(note["landmark_offset"], dtype=torch.float32).reshape(-1, 3),
                 None if note["lid_opening"] is None else torch.tensor(note["lid_opening"], dtype=torch.float32),
             )

