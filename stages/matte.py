@@ -16,7 +16,7 @@ from emotag.perception.matte.sequence import person_alphas
 from emotag.perception.tracking.track import Track, check_head
 from emotag.progress import summary, track
 from stages.run import run
-from stages.settings import load_settings
+from stages.settings import PipelineSettings, load_settings
 from stages.workspace import Workspace
 
 SHOWN = 8
@@ -30,7 +30,7 @@ def matte(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml.
     target = workspace.file("matte", clip, "mkv")
     segmenter = SelfieSegmentation(workspace.open_models)
     frames = count_frames(source)
-    rings = _tracked_rings(workspace, clip, settings.resolution)
+    rings = _tracked_rings(workspace, clip, settings)
     if len(rings) != frames:
         raise InputError(f"data/track/{clip}.parquet: {len(rings)} rows for {frames} frames; run `dvc repro` again")
 
@@ -58,13 +58,13 @@ def matte(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml.
     )
 
 
-def _tracked_rings(workspace: Workspace, clip: str, resolution: int) -> np.ndarray:  # (T, N, 2) pixels
+def _tracked_rings(workspace: Workspace, clip: str, settings: PipelineSettings) -> np.ndarray:  # (T, N, 2) pixels
     path = workspace.file("track", clip, "parquet")
     head = HeadModel.load(workspace.head)
     check_head(path, digest(workspace.head))
     if not len(head.regions.get("neck_bottom", ())):
         raise InputError(f"{workspace.head}: the head model has no region neck_bottom; run `dvc repro head`")
-    return neck_rings(head, Track.load(path), resolution)
+    return neck_rings(head, Track.load(path), settings.resolution, settings.matte.neck_lift)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,36 @@ from emotag.head.model import HeadModel
 from emotag.perception.tracking.track import Track
 
 _BATCH = 64  # frames posed at once
+_INTERIOR = ("mouth_interior", "left_eye", "right_eye")  # regions that are not skin
+
+
+def neck_ring(
+    head: HeadModel,  # with the regions neck_bottom and neck
+    lift: float,  # 0: the open lower boundary; 1: the height of the neck's joint
+) -> torch.Tensor:  # (N,) vertex ids, in order around
+    """Find a ring around the neck above its open boundary, where collar and shoulders are out of the way.
+
+    Each vertex of the boundary is carried up the neck (from root joint to neck joint) and snapped to the skin there.
+    """
+    bottom = head.regions["neck_bottom"]
+    template = head.template
+    joints = head.joint_regressor @ template
+    wanted = template[bottom] + lift * (joints[1] - joints[0])
+    inside = torch.cat([head.regions[name] for name in _INTERIOR if name in head.regions])
+    skin = torch.ones(len(template), dtype=torch.bool)
+    skin[inside] = False
+    candidates = skin.nonzero().squeeze(-1)
+    return candidates[torch.cdist(wanted, template[candidates]).argmin(dim=1)]
 
 
 def neck_rings(
     head: HeadModel,  # with the region neck_bottom
     track: Track,  # of T frames
     resolution: int,  # side of the crop, pixels
+    lift: float = 0.0,
 ) -> np.ndarray:  # (T, N, 2) pixels
-    """Project the tracked head's open lower boundary into every frame."""
-    ring = head.regions["neck_bottom"]
+    """Project the tracked ring around the neck into every frame."""
+    ring = neck_ring(head, lift)
     camera = track.camera(resolution, resolution)
     parts = []
     with torch.no_grad():

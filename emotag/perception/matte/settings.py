@@ -22,3 +22,5 @@ class MatteSettings(Settings):
     """Steepness that is given back to the edges after smoothing; 1 leaves them as they are."""
     neck_softness: float = 0.012
     """Height over which the head fades out at the neck, as a share of the picture's height."""
+    neck_lift: float = Field(0.6, ge=0, le=1)
+    """Height of the neck line: 0 is the head model's lower boundary, 1 the joint between neck and skull."""
