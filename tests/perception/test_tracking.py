@@ -12,7 +12,7 @@ from emotag.errors import InputError
 from emotag.head.model import HeadModel
 from emotag.head.rotation import axis_angle_to_matrix
 from emotag.perception.tracking.boxed import solve_boxed
-from emotag.perception.tracking.energy import paired_names
+from emotag.perception.tracking.energy import motion_prior, paired_names
 from emotag.perception.tracking.fit import chunks, fit_track, smoothness
 from emotag.perception.tracking.initial import first_focal_length, similarity
 from emotag.perception.tracking.landmark_set import CONTOUR_PAIRS, LEFT_LID_PAIRS, RIGHT_LID_PAIRS, TIED_PAIRS
@@ -494,3 +494,19 @@ def test_observations_are_read_from_the_table(tmp_path) -> None:
     assert seen.iris.tolist()[0] == [[0, 1], [15, 16]]
     with pytest.raises(InputError, match="not found"):
         Observations.load(tmp_path / "b.parquet", 256, 256)
+
+
+def test_lids_follow_the_gaze(synthetic_head: HeadModel) -> None:
+    names = ("eyeLookUp_L", "eyeLookDown_L", "eyeLookOut_R", "eyeLookIn_R", "eyeBlink_L", "eyeBlink_R")
+    prior = motion_prior(replace(synthetic_head, expression_names=names), TrackSettings(eye_sigma=100.0))
+
+    def cost(pitch: float, yaw: float, up: float, right_in: float) -> float:
+        motion = torch.zeros(1, N_POSE + len(names))
+        motion[0, EYES] = torch.tensor([pitch, 0.0, 0.0, 0.0, yaw, 0.0])
+        motion[0, N_POSE + 0], motion[0, N_POSE + 3] = up, right_in
+        return float(prior.cost(motion))
+
+    assert cost(-0.25, 0.0, 0.5, 0.0) < cost(-0.25, 0.0, 0.0, 0.0)  # looking up lifts the lid
+    assert cost(0.25, 0.0, 0.5, 0.0) > cost(0.25, 0.0, 0.0, 0.0)
+    assert cost(0.0, 0.25, 0.0, 0.5) < cost(0.0, 0.25, 0.0, 0.0)  # the right eye looks in when it looks to the left
+    assert cost(0.0, -0.25, 0.0, 0.5) > cost(0.0, -0.25, 0.0, 0.0)
