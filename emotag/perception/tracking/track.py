@@ -80,7 +80,7 @@ class Track:
     expression: Tensor  # (T, E)
     shape: Tensor  # (S,)
     focal_length: float  # normalised: pixels / max(height, width)
-    reprojection_px: Tensor  # (T,) mean distance of the 68 points of landmarks468, the person's offsets applied; NaN if not valid
+    reprojection_px: Tensor  # (T,) mean distance of 68 points of landmarks468, offsets applied; NaN where not valid
     valid: Tensor  # (T,) bool; False: interpolated between valid neighbours
 
     def __len__(self) -> int:
