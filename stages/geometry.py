@@ -13,7 +13,6 @@ from emotag.media.video import stream_frames
 from emotag.perception.geometry.estimator import Geometry, GeometryEstimator
 from emotag.perception.geometry.files import GeometryPaths, write_geometry
 from emotag.perception.geometry.picture import GeometrySheet
-from emotag.perception.geometry.settings import GeometrySettings
 from emotag.perception.geometry.tracked_mesh import TrackedMesh
 from emotag.perception.tracking.track import Track, check_head
 from emotag.progress import summary
@@ -27,10 +26,11 @@ def geometry(
     clip: Annotated[str, typer.Option(help="Clip of params.yaml: a person's reference.")],
 ) -> None:
     """Estimate depth and normals of every frame of a clip."""
-    workspace, settings = Workspace(), load_settings()
+    workspace = Workspace()
+    load_settings().clip(clip)
     track_path = workspace.file("track", clip, "parquet")
     motion = Track.load(track_path)
-    estimator = _estimator(settings.geometry, workspace, track_path, motion)
+    estimator = _estimator(workspace, track_path, motion)
     picture = workspace.file("geometry", clip, "jpg")
     paths = GeometryPaths(
         depth=workspace.file("geometry", f"{clip}-depth", "mkv"),
@@ -56,9 +56,7 @@ def geometry(
     summary(f"geometry {clip}", [("frames", count), ("head", covered), ("files", paths.note), ("picture", picture)])
 
 
-def _estimator(settings: GeometrySettings, workspace: Workspace, track_path: Path, motion: Track) -> GeometryEstimator:
-    if settings.engine != "tracked-mesh":
-        raise InputError(f"geometry.engine is '{settings.engine}', which this stage cannot run; 'tracked-mesh' works")
+def _estimator(workspace: Workspace, track_path: Path, motion: Track) -> GeometryEstimator:
     head_digest = digest(workspace.head)
     check_head(track_path, head_digest)
     return TrackedMesh(HeadModel.load(workspace.head), motion, head_digest)

@@ -42,6 +42,7 @@ def landmarks(clip: Annotated[str, typer.Option(help="Name of a clip in params.y
         "points468": series.points,
         "points68": points68,
         "iris": series.iris,
+        "eyelids": series.eyelids,
         "score": series.score,
         "valid": series.valid,
     }

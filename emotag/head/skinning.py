@@ -42,16 +42,17 @@ def skin(
 
     # Every joint moves every vertex, side by side in one product (B, V, 3) @ (B, 3, 15), and the weights blend them:
     # far less work than a matrix per vertex.
-    turn, shift = _joint_transforms(rotations, joints)
+    turn, shift = joint_transforms(rotations, joints)
     moved = torch.baddbmm(shift.reshape(batch, 1, -1), rest, turn.permute(0, 3, 1, 2).reshape(batch, 3, -1))
     posed = (moved.reshape(batch, -1, len(PARENTS), 3) * model.skinning[..., None]).sum(dim=2)
     return posed + translation[:, None]
 
 
-def _joint_transforms(
+def joint_transforms(
     rotations: Tensor,  # (B, J, 3, 3) local
     joints: Tensor,  # (B, J, 3) rest
-) -> tuple[Tensor, Tensor]:  # (B, J, 3, 3), (B, J, 3): x -> turn x + shift
+) -> tuple[Tensor, Tensor]:  # (B, J, 3, 3), (B, J, 3)
+    """Give each joint's transform of the rest pose along the kinematic tree: x → turn x + shift."""
     turns: list[Tensor] = []
     shifts: list[Tensor] = []
     for joint, parent in enumerate(PARENTS):

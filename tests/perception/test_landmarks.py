@@ -13,7 +13,7 @@ from emotag.perception.detection.detector import Detection
 from emotag.perception.landmarks.face_mesh import FaceMesh
 from emotag.perception.landmarks.filtering import one_euro
 from emotag.perception.landmarks.ibug68 import IBUG68, to_ibug68
-from emotag.perception.landmarks.iris import IrisNetwork
+from emotag.perception.landmarks.iris import Eyes, IrisNetwork
 from emotag.perception.landmarks.region import Region, cut_patch, region_of_detection, region_of_landmarks
 from emotag.perception.landmarks.sequence import LandmarksSettings, track_landmarks
 from emotag.perception.open_models import fetch_open_models
@@ -117,7 +117,7 @@ class _Iris:
     engine = digest = "scripted"
 
     def detect(self, image: np.ndarray, points: np.ndarray) -> np.ndarray:
-        return np.zeros((2, 5, 3), dtype=np.float32)
+        return Eyes(np.zeros((2, 5, 3), dtype=np.float32), np.zeros((2, 16, 3), np.float32))
 
 
 def test_a_lost_face_is_found_again_and_its_frames_say_so():
@@ -202,10 +202,15 @@ def test_the_68_points_agree_with_openface(open_networks):
 @pytest.mark.shared
 def test_irises_lie_in_their_eyes(portrait, place, open_networks):
     points, _ = place(portrait)
-    left, right = IrisNetwork(open_networks).detect(portrait, points)
-    for iris, (outer, inner, upper, lower) in ((left, (263, 362, 386, 374)), (right, (33, 133, 159, 145))):
+    eyes = IrisNetwork(open_networks).detect(portrait, points)
+    corners = ((263, 362, 386, 374), (33, 133, 159, 145))
+    for iris, lids, (outer, inner, upper, lower) in zip(eyes.iris, eyes.eyelids, corners):
         low, high = sorted((points[outer, 0], points[inner, 0]))
         assert low < iris[0, 0] < high
         assert points[upper, 1] - 5 < iris[0, 1] < points[lower, 1] + 5
         radius = np.linalg.norm(iris[1:, :2] - iris[0, :2], axis=1)
         assert 0.08 < radius.mean() / (high - low) < 0.35
+        # The contour spans the eye from corner to corner and lies around the iris.
+        assert abs(lids[:, 0].min() - low) < 0.2 * (high - low)
+        assert abs(lids[:, 0].max() - high) < 0.2 * (high - low)
+        assert lids[:, 1].min() < iris[0, 1] < lids[:, 1].max()

@@ -17,7 +17,6 @@ ROOT = Path(__file__).parents[2]
     ("module", "arguments", "told"),
     [
         ("stages.head", [], "models/nowhere.tar.xz"),
-        ("stages.matte", ["--clip", "ada"], "models/head/head.npz: no head model; run `dvc repro head`"),
         ("stages.shape", ["--identity", "ada"], "models/head/head.npz: no head model; run `dvc repro head`"),
         ("stages.pretrain", [], "models/head/head.npz: no head model; run `dvc repro head`"),
     ],

@@ -7,7 +7,7 @@ import numpy as np
 
 from emotag.perception.detection.detector import FaceDetector
 from emotag.perception.landmarks.filtering import one_euro
-from emotag.perception.landmarks.iris import IrisNetwork
+from emotag.perception.landmarks.iris import Eyes, IrisNetwork
 from emotag.perception.landmarks.landmarker import N_LANDMARKS, FaceLandmarker
 from emotag.perception.landmarks.region import Region, region_of_detection, region_of_landmarks
 from emotag.perception.landmarks.settings import LandmarksSettings
@@ -19,6 +19,7 @@ class LandmarkSeries:
 
     points: np.ndarray  # (T, 468, 3) float32 pixels; z has the scale of x, towards the camera is negative
     iris: np.ndarray  # (T, 2, 5, 3) float32 pixels; left, right (the person's own); centre, then four edge points
+    eyelids: np.ndarray  # (T, 2, 16, 3) float32 pixels; left, right: the edge of the eye's opening
     score: np.ndarray  # (T,) float32, 0-1
     valid: np.ndarray  # (T,) bool
 
@@ -31,7 +32,7 @@ def track_landmarks(
     settings: LandmarksSettings,
 ) -> LandmarkSeries:
     """Place landmarks on the largest face of every frame, following it from frame to frame."""
-    points, irises, scores = [], [], []
+    points, eyes, scores = [], [], []
     region: Region | None = None
     for image in frames:
         found, score = None, 0.0
@@ -42,15 +43,16 @@ def track_landmarks(
         if found is None or score < settings.min_score:
             region = None
             points.append(np.full((N_LANDMARKS, 3), np.nan, dtype=np.float32))
-            irises.append(np.full((2, 5, 3), np.nan, dtype=np.float32))
+            eyes.append(Eyes.unseen())
         else:
             region = region_of_landmarks(found)
             points.append(found)
-            irises.append(iris.detect(image, found))
+            eyes.append(iris.detect(image, found))
         scores.append(score)
     series = LandmarkSeries(
         np.stack(points).astype(np.float32),
-        np.stack(irises).astype(np.float32),
+        np.stack([one.iris for one in eyes]).astype(np.float32),
+        np.stack([one.eyelids for one in eyes]).astype(np.float32),
         np.array(scores, dtype=np.float32),
         np.array(scores) >= settings.min_score,
     )
@@ -66,6 +68,7 @@ def smoothed(series: LandmarkSeries, settings: LandmarksSettings) -> LandmarkSer
     return LandmarkSeries(
         one_euro(series.points, series.valid, **rate),
         one_euro(series.iris, series.valid, **rate),
+        one_euro(series.eyelids, series.valid, **rate),
         series.score,
         series.valid,
     )

@@ -14,7 +14,7 @@ from torch import Tensor
 from emotag.camera import CAMERA_DISTANCE
 from emotag.head.model import HeadModel
 from emotag.head.rotation import axis_angle_to_matrix
-from emotag.head.skinning import _joint_transforms as joint_transforms
+from emotag.head.skinning import joint_transforms
 
 ROTATION = slice(0, 3)
 TRANSLATION = slice(3, 6)
