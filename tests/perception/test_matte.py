@@ -8,7 +8,7 @@ import torch
 
 from emotag.media.video import stream_frames
 from emotag.perception.matte.guided import guided_filter
-from emotag.perception.matte.neck import head_alpha, neck_line, neck_rings
+from emotag.perception.matte.neck import head_alpha, neck_line, neck_ring, neck_rings
 from emotag.perception.matte.selfie import SelfieSegmentation
 from emotag.perception.matte.sequence import MatteSettings, person_alphas, without_islands
 from emotag.perception.open_models import fetch_open_models
@@ -81,15 +81,27 @@ def test_neck_line_is_the_near_half_of_the_ring():
         np.testing.assert_allclose(line[2:-2, 1], expected[2:-2], atol=0.6)
 
 
-def test_head_alpha_ends_softly_at_the_line_and_goes_on_level():
+def test_head_alpha_ends_softly_at_the_line_and_leaves_the_shoulders():
     person = np.full((100, 120), 200, np.uint8)
     line = np.array([[40.0, 60.0], [80.0, 70.0]])
     alpha = head_alpha(person, line, 6)
-    assert (alpha[:50] == 200).all() and (alpha[80:] == 0).all()
-    assert alpha[56, 10] == 200 and alpha[63, 10] == 0 and alpha[66, 110] == 200 and alpha[74, 110] == 0
-    assert abs(int(alpha[60, 5]) - 100) < 25
+    assert (alpha[:20] == 200).all() and (alpha[80:] == 0).all()
+    # 30 pixels beyond either end the line stands 30 pixels higher.
+    assert alpha[26, 10] == 200 and alpha[33, 10] == 0 and alpha[36, 110] == 200 and alpha[44, 110] == 0
+    assert abs(int(alpha[60, 40]) - 100) < 25
     assert (np.diff(alpha[:, 60].astype(int)) <= 0).all()
     assert set(np.unique(head_alpha(np.zeros((9, 9), np.uint8), line, 3))) == {0}
+
+
+def test_a_lifted_ring_stands_on_the_neck(synthetic_head):
+    bottom = synthetic_head.template[:, 1].argsort()[:40]
+    head = replace(synthetic_head, regions=synthetic_head.regions | {"neck_bottom": bottom})
+    assert torch.equal(head.template[neck_ring(head, 0.0)], head.template[bottom])
+    joints = head.joint_regressor @ head.template
+    raised = head.template[neck_ring(head, 0.5)][:, 1].mean() - head.template[bottom][:, 1].mean()
+    assert 0.2 < float(raised / (joints[1, 1] - joints[0, 1])) < 0.8
+    inside = torch.cat([head.regions["left_eye"], head.regions["right_eye"]])
+    assert not torch.isin(neck_ring(head, 0.5), inside).any()
 
 
 def test_rings_move_with_the_tracked_head(synthetic_head):

@@ -7,6 +7,8 @@ from emotag.head.model import HeadModel
 from emotag.perception.tracking.track import Track
 
 _BATCH = 64  # frames posed at once
+_SMOOTHING = 4  # passes of the binomial filter around the ring
+_SHOULDER_SLOPE = 1.0  # how steeply the line rises beyond the neck, where shoulders are
 _INTERIOR = ("mouth_interior", "left_eye", "right_eye")  # regions that are not skin
 
 
@@ -43,7 +45,17 @@ def neck_rings(
         for start in range(0, len(track), _BATCH):
             points = track.vertices(head, slice(start, start + _BATCH))[:, ring]
             parts.append(camera.project(points)[0])
-    return torch.cat(parts).cpu().numpy()
+    rings = torch.cat(parts).cpu().numpy()
+    return _smoothed(rings) if lift > 0 else rings
+
+
+def _smoothed(
+    rings: np.ndarray,  # (T, N, 2)
+) -> np.ndarray:  # (T, N, 2)
+    """Even out the steps between the mesh's coarse vertices, around the ring."""
+    for _ in range(_SMOOTHING):
+        rings = (np.roll(rings, 1, axis=1) + 2 * rings + np.roll(rings, -1, axis=1)) / 4
+    return rings
 
 
 def neck_line(
@@ -72,9 +84,11 @@ def head_alpha(
     line: np.ndarray,  # (M, 2) pixels, x ascending
     softness: float,  # pixels over which the head fades out
 ) -> np.ndarray:  # (H, W) uint8
-    """Keep of the person what lies above the line; beyond the line's ends it goes on level."""
+    """Keep of the person what lies above the line; beyond its ends, where shoulders are, it rises."""
     height, width = person.shape
-    edge = np.interp(np.arange(width) + 0.5, line[:, 0], line[:, 1])
+    columns = np.arange(width) + 0.5
+    beyond = np.maximum(line[0, 0] - columns, columns - line[-1, 0]).clip(0)
+    edge = np.interp(columns, line[:, 0], line[:, 1]) - _SHOULDER_SLOPE * beyond
     rows = np.arange(height)[:, None] + 0.5
     above = np.clip((edge - rows) / max(softness, 1e-6) + 0.5, 0, 1)
     return np.round(person * above).astype(np.uint8)
