@@ -76,6 +76,7 @@ def sample_splats(
 ) -> Splats:
     """Place the splats: the same number on every triangle, the remainder by area; barycentric centres (EmoTaG Eq. 3).
 
+    Fewer splats than triangles are shared out by the square root of the area.
     Sizes come from the distance to the nearest neighbours, as in 3D Gaussian Splatting. Colours start grey.
     """
     generator = np.random.default_rng(settings.seed)
@@ -109,9 +110,22 @@ def sample_splats(
 def _allocate(areas: np.ndarray, allowed: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
     candidates = np.flatnonzero(allowed & (areas > 0))
     each, remainder = divmod(count, len(candidates))
+    if each == 0:
+        return candidates[_spread_by_size(areas[candidates], count, generator)]
     odds = areas[candidates] / areas[candidates].sum()
     extra = generator.choice(candidates, size=remainder, replace=False, p=odds)
     return np.sort(np.concatenate((np.repeat(candidates, each), extra))).astype(np.int64)
+
+
+def _spread_by_size(areas: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Share out fewer splats than triangles: by the square root of the area, evenly (systematic sampling).
+
+    One a triangle would spend most of them on the small triangles inside the mouth, by area alone few would be left for
+    lips and lids.
+    """
+    cumulative = np.cumsum(np.sqrt(areas))
+    ticks = (np.arange(count) + generator.random()) / count * cumulative[-1]
+    return np.searchsorted(cumulative, ticks).clip(max=len(areas) - 1)
 
 
 def _barycentric(count: int, generator: np.random.Generator) -> np.ndarray:

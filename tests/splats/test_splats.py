@@ -24,6 +24,18 @@ def test_same_number_per_triangle_up_to_the_remainder(synthetic_head: HeadModel,
     assert (counts == 3).sum() == 50
 
 
+def test_fewer_splats_than_triangles_are_shared_out_by_size(synthetic_head: HeadModel) -> None:
+    count = len(synthetic_head.faces) // 3
+    few = sample_splats(synthetic_head, synthetic_head.template, SplatSettings(count=count))
+    corners = synthetic_head.template[synthetic_head.faces]
+    areas = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).norm(dim=-1)
+    expected = count * areas.sqrt() / areas.sqrt().sum()
+    got = torch.bincount(few.binding, minlength=len(areas)).float()
+    assert len(few.binding) == count
+    assert (got - expected).abs().max() <= 1  # systematic: no triangle is off by more than one
+    assert got[areas > areas.median()].sum() > got[areas <= areas.median()].sum()
+
+
 def test_centres_lie_inside_their_triangles(synthetic_head: HeadModel, splats: Splats) -> None:
     """Eq. 3: barycentric weights, all in [0, 1], reproduce the centre."""
     rest = torch.zeros(1, 3)
