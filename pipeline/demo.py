@@ -6,7 +6,7 @@ from emotag.errors import InputError
 from pipeline.register import add_corpus, add_identity, add_sound, bring_in
 
 CONSENT = "public sample clip of a research repository, for tests on this machine only; nothing of it is published"
-CORPUS = {"president-fr": 24.0, "trump": None, "aoc": None}
+CORPUS = {"president-fr": 40.0, "trump": None, "aoc": None}
 """People to learn from, and how many seconds of each (None: all)."""
 AVATAR = "anchor-de"
 SOUND = "english-happy"

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from emotag.avatar import FaceMotion, Person, neutral_head, pose_head
+from emotag.head.lips import Lips
 from emotag.head.model import HeadModel
 from emotag.splats.rig import triangle_frames
 from emotag.splats.splats import SH_DC, Splats, SplatSettings, sample_splats
@@ -43,6 +44,7 @@ class Scene:
     person: Person
     splats: Splats
     shots: list[Shot]
+    lips: Lips
     frames_seen: int = field(default=0)
 
     @property
@@ -62,7 +64,7 @@ def make_scene(head: HeadModel, person: Person, shots: list[Shot], settings: Spl
     keep = faced | _interior_triangles(head)
     splats = sample_splats(head, neutral_head(head, person), settings, excluded=~keep).to(person.shape.device)
     initialise_colours(head, person, splats, shots[0])
-    return Scene(person, splats, shots)
+    return Scene(person, splats, shots, Lips.of(head, person.shape))
 
 
 def _spread(shot: Shot, count: int) -> Tensor:

@@ -49,6 +49,9 @@ class LossWeights(Settings):
     track: float = 0.0
     """Direct supervision of δ_face by the tracked expression and jaw (0 in the paper)."""
 
+    lips: float = 0.0
+    """Direct supervision by the tracked lip landmarks, in units of 2 mm (0 in the paper)."""
+
     position: float = 1e-2
     """Keeps splats near their triangle (GaussianAvatars' regulariser)."""
 

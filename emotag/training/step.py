@@ -11,7 +11,13 @@ from emotag.motion.grmn import GRMN
 from emotag.motion.motion import Motion
 from emotag.training.losses.emotion import emotion_kl, gate_score
 from emotag.training.losses.geometry import depth_loss, normal_loss
-from emotag.training.losses.regularisers import mouth_penalty, position_penalty, scale_penalty, track_loss
+from emotag.training.losses.regularisers import (
+    lip_loss,
+    mouth_penalty,
+    position_penalty,
+    scale_penalty,
+    track_loss,
+)
 from emotag.training.losses.render import render_loss
 from emotag.training.scene import Scene, Shot, tracked_motion
 from emotag.training.settings import LossWeights, TrainingSettings
@@ -69,16 +75,26 @@ def guidance_terms(grmn: GRMN, scenes: list[Scene], samples: list[Sample], motio
         return torch.stack([getattr(s.shot.features, name)[s.start : s.start + s.length] for s in samples])
 
     valid = rows("valid")
+    pairs = list(zip(scenes, samples))
     expression = rows("expression") - torch.stack([s.person.neutral_expression for s in scenes])[:, None]
     jaw = rows("jaw") - torch.stack([s.person.neutral_jaw for s in scenes])[:, None]
     scale = (grmn.expression_scale, grmn.jaw_scale)
     terms = {"track": track_loss(motion.expression, motion.jaw, expression, jaw, *scale, valid)}
+    terms["lips"] = torch.stack([_lips(scene, sample, motion, k) for k, (scene, sample) in enumerate(pairs)]).mean()
     if grmn.settings.use_residual:
         terms["kl"] = emotion_kl(motion.emotion_logits, rows("emotion"), valid)
         terms["score"] = (
             gate_score(motion.gate, rows("intensity"), valid) if grmn.settings.use_gate else 0 * terms["kl"]
         )
     return terms
+
+
+def _lips(scene: Scene, sample: Sample, motion: Motion, window: int) -> Tensor:
+    """Compare the lips that one window's motion makes on its person with the tracked ones."""
+    rows, person, features = slice(sample.start, sample.start + sample.length), scene.person, sample.shot.features
+    expression = person.neutral_expression + motion.expression[window]
+    points = scene.lips.points(expression, person.neutral_jaw + motion.jaw[window])
+    return lip_loss(points, scene.lips.points(features.expression[rows], features.jaw[rows]), features.valid[rows])
 
 
 def predicted_motion(grmn: GRMN, scene: Scene, motion: Motion) -> FaceMotion:
@@ -138,6 +154,7 @@ def weight_table(weights: LossWeights) -> dict[str, float]:
         "kl": weights.kl,
         "score": weights.score,
         "track": weights.track,
+        "lips": weights.lips,
         "depth": weights.depth,
         "normal": weights.normal,
         "position": weights.position,

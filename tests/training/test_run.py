@@ -14,6 +14,7 @@ from emotag.motion.settings import MotionSettings
 from emotag.splats.splats import SplatSettings, sample_splats
 from emotag.training.adapt import adapt
 from emotag.training.clip import ClipFeatures, ClipFrames, HeadPose, Window
+from emotag.training.losses.regularisers import lip_loss
 from emotag.training.pretrain import make_network, pretrain
 from emotag.training.scene import Geometry, Scene, Shot, make_scene
 from emotag.training.settings import LossWeights, TrainingSettings
@@ -26,7 +27,7 @@ MOTION = MotionSettings(
 
 
 def settings(**changes: object) -> TrainingSettings:
-    weights = LossWeights(track=1.0)
+    weights = LossWeights(track=1.0, lips=1.0)
     return TrainingSettings(
         **{"frames": 24, "static_frames": 8, "batch": 2, "motion_windows": 2, "weights": weights} | changes
     )
@@ -96,7 +97,7 @@ def test_adaptation_trains_splats_and_adain_and_leaves_every_other_weight_bit_id
     for name in ("binding", "mouth", "mouth_rest"):
         assert torch.equal(splats[name], scene.splats.state_dict()[name]), name
     # Depth and normals took part (Eq. 14).
-    assert {"loss_depth", "loss_normal", "loss_kl", "loss_score", "loss_render"} <= set(state.log[-1])
+    assert {"loss_depth", "loss_normal", "loss_kl", "loss_score", "loss_render", "loss_lips"} <= set(state.log[-1])
 
 
 def test_curriculum_leaves_the_network_alone_at_first(synthetic_head: HeadModel, make: Callable[..., Scene]) -> None:
@@ -114,8 +115,8 @@ def test_pretraining_improves_the_picture_and_the_motion(synthetic_head: HeadMod
     state = pretrain(synthetic_head, scenes, MOTION, settings(frames=240, static_frames=60, batch=4))
     psnr = [row["psnr"] for row in state.log]
     assert psnr[-1] > psnr[0] + 2
-    track = [row["loss_track"] for row in state.log if "loss_track" in row]
-    assert min(track[-3:]) < track[0]
+    lips = [row["loss_lips"] for row in state.log if "loss_lips" in row]
+    assert sum(lips[-3:]) < 0.9 * sum(lips[:3])
     assert {row["identity"] for row in state.log} == {"ada", "bob"}
 
 
@@ -155,6 +156,15 @@ def test_a_loss_that_is_not_finite_stops_training_and_names_step_and_term(
         scene.splats.opacity_logits[0] = 5.0
     with pytest.raises(FloatingPointError, match=r"step 0: .*render"):
         pretrain(synthetic_head, [scene], MOTION, settings())
+
+
+def test_lips_that_move_as_tracked_cost_nothing(make: Callable[..., Scene]) -> None:
+    scene = make()
+    features = scene.shots[0].features
+    points = scene.lips.points(features.expression, features.jaw)
+    assert float(lip_loss(points, points)) < 0.01
+    moved = points + torch.tensor([0.0, 0.002, 0.0])
+    torch.testing.assert_close(lip_loss(moved, points), torch.tensor(1.0), rtol=1e-3, atol=1e-3)
 
 
 def test_drawn_frames_are_valid_and_inside_the_window(make: Callable[..., Scene]) -> None:

@@ -10,6 +10,11 @@ from emotag.training.losses.reduce import known, weighted_mean
 POSITION_LIMIT = 1.0
 """Distance from its triangle's centre, in units of the triangle, that costs a splat nothing."""
 
+LIP_UNIT = 0.002
+"""Metres that count as one unit of lip error: lips move a few millimetres in speech."""
+
+_TINY = 1e-5  # metres: keeps the distance's gradient finite where lips agree
+
 SCALE_LIMIT = 0.6
 """Size in units of the triangle that costs a splat nothing."""
 
@@ -60,6 +65,19 @@ def track_loss(
 
 def _huber(values: Tensor, target: Tensor, scale: Tensor) -> Tensor:
     return F.smooth_l1_loss(values / scale, target / scale, reduction="none")
+
+
+def lip_loss(
+    points: Tensor,  # (..., T, L, 3) metres, predicted lip landmarks
+    tracked: Tensor,  # (..., T, L, 3) metres
+    valid: Tensor | None = None,  # (..., T) bool: tracked frames
+) -> Tensor:  # ()
+    """Mean distance of the lip landmarks in units of LIP_UNIT: what LMD measures, before any rendering.
+
+    Expression coefficients can stand for one another; the lips they make cannot.
+    """
+    distance = (points - tracked).square().sum(-1).add(_TINY**2).sqrt().mean(-1)
+    return weighted_mean(distance, valid) / LIP_UNIT
 
 
 def smoothness(

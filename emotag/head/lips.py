@@ -1,0 +1,56 @@
+"""The lip landmarks of one person as a function of expression and jaw: a few vertices instead of the whole head."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from emotag.head.model import HeadModel
+from emotag.head.rotation import axis_angle_to_matrix
+from emotag.head.tree import JOINTS
+
+MOUTH_68 = slice(48, 68)
+"""iBUG-68: outer and inner lips."""
+
+_JAW = JOINTS.index("jaw")
+_JAW_FEATURES = slice(9 * (_JAW - 1), 9 * _JAW)  # rows of the pose basis
+
+
+@dataclass(frozen=True)
+class Lips:
+    """What the lip landmarks need of a person's head. Corners: the three vertices of each landmark's triangle."""
+
+    rest: Tensor  # (20·3, 3) metres: corners of the shaped template
+    expression_basis: Tensor  # (E, 20·3, 3)
+    jaw_basis: Tensor  # (9, 20·3, 3) correctives of (R_jaw − I)
+    jaw_weight: Tensor  # (20·3,) skinning weight of the jaw
+    jaw_joint: Tensor  # (3,) metres
+    weights: Tensor  # (20, 3) barycentric
+
+    @staticmethod
+    def of(head: HeadModel, shape: Tensor) -> "Lips":
+        """Cut the lip landmarks out of a head of this shape (S,)."""
+        corners = head.faces[head.landmarks68.triangles[MOUTH_68]].flatten()
+        shaped = head.shaped(shape)
+        return Lips(
+            shaped[corners],
+            head.expression_basis[:, corners],
+            head.pose_basis[_JAW_FEATURES][:, corners],
+            head.skinning[corners, _JAW],
+            head.joint_regressor[_JAW] @ shaped,
+            head.landmarks68.weights[MOUTH_68],
+        )
+
+    def points(
+        self,
+        expression: Tensor,  # (..., E)
+        jaw: Tensor,  # (..., 3) axis-angle, radians
+    ) -> Tensor:  # (..., 20, 3) metres, the head's own frame
+        """Give the lip landmarks of a head that does not turn: `HeadModel.vertices` at these points."""
+        change = axis_angle_to_matrix(jaw) - torch.eye(3, dtype=jaw.dtype, device=jaw.device)
+        count = len(self.rest)
+        offset = expression @ self.expression_basis.flatten(1) + change.flatten(-2) @ self.jaw_basis.flatten(1)
+        corners = self.rest + offset.unflatten(-1, (count, 3))
+        turned = (corners - self.jaw_joint) @ change.transpose(-1, -2)
+        corners = corners + self.jaw_weight[:, None] * turned
+        return (corners.unflatten(-2, (-1, 3)) * self.weights[..., None]).sum(-2)
