@@ -28,7 +28,7 @@ def pretrain() -> None:
     scenes = []
     for name in settings.corpus:
         person = move(load_person(workspace, name, head), device)
-        clips = [clip for clip, entry in settings.clips.items() if entry.identity == name]
+        clips = [clip for clip in settings.corpus_clips() if settings.clips[clip].identity == name]
         shots = [load_shot(workspace, clip, None, device) for clip in clips]
         scenes.append(make_scene(on_device, person, shots, settings.splats))
 

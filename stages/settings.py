@@ -242,8 +242,8 @@ class PipelineSettings(Settings):
         return _entry(self.videos, name, "video")
 
     def corpus_clips(self) -> list[str]:
-        """Name the clips that pretraining sees."""
-        return [name for name, clip in self.clips.items() if clip.identity in self.corpus]
+        """Name the clips that pretraining sees, sorted: the order of params.yaml must not change a result."""
+        return sorted(name for name, clip in self.clips.items() if clip.identity in self.corpus)
 
 
 def _entry(section: Mapping[str, Any], name: str, kind: str) -> Any:
