@@ -13,23 +13,7 @@ import pyarrow.dataset as ds
 
 from emotag.errors import InputError
 from emotag.tables import FPS
-
-EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-"""DeepFace's order."""
-
-ACTION_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45)
-"""The 17 action units whose intensity OpenFace gives."""
-
-UPPER_ACTION_UNITS = (1, 2, 4, 5, 6, 7, 9, 45)
-"""The upper face, the input E of the motion network (the AUE-U set of the peers)."""
-
-LOWER_ACTION_UNITS = (10, 12, 14, 15, 17, 20, 23, 25, 26)
-"""The lower face (the AUE-L set of the peers)."""
-
-
-def au_column(unit: int) -> str:
-    """Give OpenFace's column name of an intensity: 1 -> "AU01_r"."""
-    return f"AU{unit:02d}_r"
+from emotag.vocabulary import ACTION_UNITS, EMOTIONS, au_column
 
 
 @dataclass(frozen=True)
@@ -61,6 +45,10 @@ SCHEMA: dict[str, Field] = {
     "energy_db": Field("audio", "float"),
     "phone": Field("audio", "string"),
 }
+
+
+STAGES = tuple(dict.fromkeys(field.stage for field in SCHEMA.values()))
+"""The stages whose tables are joined; their engines must be the same for all clips of a training run."""
 
 
 def join_tables(

@@ -1,6 +1,5 @@
 """Edits of params.yaml that keep its comments and its order."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,7 @@ from ruamel.yaml.error import YAMLError
 
 from emotag.errors import InputError
 from emotag.files import atomic
-
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-"""What names of clips, identities and sounds look like: they become file names and DVC stage names."""
+from stages.settings import NAME
 
 
 def check_name(name: str) -> str:

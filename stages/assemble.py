@@ -11,7 +11,7 @@ import torch
 from emotag.avatar import Person
 from emotag.device import move
 from emotag.engines import require_same, signature
-from emotag.features import UPPER_ACTION_UNITS, au_column
+from emotag.features import STAGES
 from emotag.files import sha256
 from emotag.head.model import HeadModel, digest
 from emotag.motion.store import MotionNote
@@ -19,10 +19,8 @@ from emotag.perception.tracking.track import PersonShape
 from emotag.tables import column, read_metadata, read_table
 from emotag.training.clip import load_features, load_frames
 from emotag.training.scene import Geometry, Shot
+from emotag.vocabulary import UPPER_ACTION_UNITS, au_column
 from stages.workspace import Workspace
-
-MIXED_STAGES = ("track", "action_units", "emotion", "audio")
-"""Stages whose engines must be the same for all clips of a training run."""
 
 
 def load_person(workspace: Workspace, name: str, head: HeadModel) -> Person:
@@ -53,7 +51,7 @@ def motion_note(workspace: Workspace, head: HeadModel, clips: Iterable[str]) -> 
     """Say what the motion network's inputs and outputs mean; refuse clips made by different engines (InputError)."""
     metadata = {clip: read_metadata(workspace.file("features", clip, "parquet")) for clip in clips}
     engines: dict[str, str] = {}
-    for stage in MIXED_STAGES:
+    for stage in STAGES:
         makers: Mapping[str, Mapping[str, Any]] = {clip: note[stage] for clip, note in metadata.items()}
         require_same(stage, makers)
         engines[stage] = signature(next(iter(makers.values())))

@@ -7,8 +7,9 @@ import pytest
 
 from emotag.engines import require_same
 from emotag.errors import InputError
-from emotag.features import ACTION_UNITS, EMOTIONS, au_column, join_tables, read_features
+from emotag.features import join_tables, read_features
 from emotag.tables import frame_table, write_table
+from emotag.vocabulary import ACTION_UNITS, EMOTIONS, au_column
 
 ROWS = 5
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from emotag.features import EMOTIONS
+from emotag.vocabulary import EMOTIONS
 
 N_EMOTIONS = len(EMOTIONS)
 NEUTRAL = EMOTIONS.index("neutral")

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from emotag.camera import Camera
 from emotag.errors import InputError
-from emotag.features import EMOTIONS, UPPER_ACTION_UNITS, au_column
 from emotag.media.video import read_lossless, stream_frames
 from emotag.tables import column, read_table
+from emotag.vocabulary import EMOTIONS, UPPER_ACTION_UNITS, au_column
 
 ROI_MARGIN = 0.03
 """Space kept around the head, as a share of the frame's side."""

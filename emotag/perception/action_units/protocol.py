@@ -7,12 +7,13 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from emotag import vocabulary
 from emotag.settings import Settings
 
-ACTION_UNITS = ("01", "02", "04", "05", "06", "07", "09", "10", "12", "14", "15", "17", "20", "23", "25", "26", "45")
-"""OpenFace's 17 intensities."""
+ACTION_UNITS = tuple(f"{unit:02d}" for unit in vocabulary.ACTION_UNITS)
+"""OpenFace's 17 intensities, as their columns spell them."""
 
-COLUMNS = tuple(f"AU{unit}_r" for unit in ACTION_UNITS)
+COLUMNS = tuple(vocabulary.au_column(unit) for unit in vocabulary.ACTION_UNITS)
 """Their columns in a table."""
 
 MAX_INTENSITY = 5.0

@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotag.settings import Settings
-
-EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-"""DeepFace's seven, in its order."""
+from emotag.vocabulary import EMOTIONS
 
 COLUMNS = tuple(f"p_{name}" for name in EMOTIONS)
 
