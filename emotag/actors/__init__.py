@@ -1,0 +1,1 @@
+"""Synthetic talking actors with known truth: identities, voices, performances and their rendering."""
