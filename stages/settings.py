@@ -8,8 +8,9 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from emotag.actors.settings import ActorSettings, FilmSettings, TakeSettings
 from emotag.errors import InputError
-from emotag.head.settings import HeadSettings
+from emotag.head.settings import HeadSettings, OpenHeadSettings
 from emotag.media.settings import IngestSettings
 from emotag.motion.settings import MotionSettings
 from emotag.perception.action_units.protocol import ActionUnitSettings
@@ -109,6 +110,15 @@ class ComposeSettings(Settings):
 class PipelineSettings(Settings):
     """params.yaml."""
 
+    actors: dict[str, ActorSettings] = {}
+    """Synthetic actors by name."""
+
+    takes: dict[str, TakeSettings] = {}
+    """What actors say; each take becomes data/raw/<take>.mp4."""
+
+    film: FilmSettings = FilmSettings()
+    """How takes are filmed."""
+
     clips: dict[str, ClipEntry] = {}
     """Clips by name."""
 
@@ -135,6 +145,9 @@ class PipelineSettings(Settings):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where training and rendering run; auto is CUDA when there is one."""
+
+    open_head: OpenHeadSettings = OpenHeadSettings()
+    """The head that actors are made of, and the default head model."""
 
     head: HeadSettings = HeadSettings()
     """The head model."""
@@ -190,7 +203,7 @@ class PipelineSettings(Settings):
     report: ReportSettings = ReportSettings()
     """The HTML page."""
 
-    @field_validator("clips", "identities", "avatars", "tests", "sounds", "videos", mode="after")
+    @field_validator("actors", "takes", "clips", "identities", "avatars", "tests", "sounds", "videos", mode="after")
     @classmethod
     def _names(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
@@ -205,6 +218,9 @@ class PipelineSettings(Settings):
         wanted += [(f"identities.{name}.reference", one.reference, self.clips) for name, one in self.identities.items()]
         wanted += [("corpus", name, self.identities) for name in self.corpus]
         wanted += [("avatars", name, self.identities) for name in self.avatars]
+        for name, take in self.takes.items():
+            wanted += [(f"takes.{name}.actor", take.actor, self.actors)]
+            wanted += [(f"takes.{name}.voice", take.voice, self.actors)]
         for name, test in self.tests.items():
             wanted += [(f"tests.{name}.identity", test.identity, self.avatars)]
             wanted += [(f"tests.{name}.clip", test.clip, self.clips)]
@@ -228,6 +244,10 @@ class PipelineSettings(Settings):
     def clip(self, name: str) -> ClipEntry:
         """Give a clip. Raises InputError when there is none of that name."""
         return _entry(self.clips, name, "clip")
+
+    def take(self, name: str) -> TakeSettings:
+        """Give a take. Raises InputError when there is none of that name."""
+        return _entry(self.takes, name, "take")
 
     def person(self, name: str) -> IdentityEntry:
         """Give a person. Raises InputError when there is none of that name."""

@@ -20,6 +20,15 @@ class Workspace:
         return self.root / "models" / "open"
 
     @property
+    def open_head(self) -> Path:
+        """The open head with its shoulders, of which actors are made."""
+        return self.root / "models" / "open_head" / "head.npz"
+
+    def raw(self, take: str) -> Path:
+        """The video of a take."""
+        return self.root / "data" / "raw" / f"{take}.mp4"
+
+    @property
     def head(self) -> Path:
         """The head model."""
         return self.root / "models" / "head" / "head.npz"

@@ -1,6 +1,7 @@
 """The head model that the settings ask for."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from emotag.head.model import HeadModel
 from emotag.head.regions import complete
 from emotag.head.settings import HeadSettings
 from emotag.head.teeth import add_teeth
+from emotag.head.trim import without
 
 
 def build_head(
@@ -24,6 +26,8 @@ def build_head(
     Raises InputError when the source is not named, missing or something else.
     """
     model, notes = _load(settings)
+    if settings.engine == "open":
+        return model, notes
     made_up = model
     if settings.engine == "flame":
         # FLAME comes without lips, hair and brows to paint: a first look without make-up finds them.
@@ -47,6 +51,8 @@ def build_head(
 def _load(settings: HeadSettings) -> tuple[HeadModel, list[tuple[str, str]]]:
     if settings.source is None:
         raise InputError(_MISSING[settings.engine])
+    if settings.engine == "open":
+        return _load_open(settings.source)
     if settings.engine == "flame":
         return load_flame(settings), [("source", str(settings.source))]
     model, report = load_ict(settings.source, settings.vertices, settings.identity_modes)
@@ -57,7 +63,18 @@ def _load(settings: HeadSettings) -> tuple[HeadModel, list[tuple[str, str]]]:
     ]
 
 
+def _load_open(source: Path) -> tuple[HeadModel, list[tuple[str, str]]]:
+    """The open head that stage `open_head` made, landmarks and all, without shoulders: a tracked head turns as one."""
+    model = without(HeadModel.load(source), "shoulders")
+    return model, [
+        ("source", str(source)),
+        ("vertices, faces", f"{model.n_vertices}, {len(model.faces)}"),
+        ("shape, expression", f"{model.n_shape}, {model.n_expression}"),
+    ]
+
+
 _MISSING = {
+    "open": "head.source is not set: use models/open_head/head.npz, which `dvc repro open_head` makes",
     "ict-facekit": (
         "head.source is not set: put ICT-FaceKit's FaceXModel folder (https://github.com/ICT-VGL/ICT-FaceKit, MIT), or "
         "a .tar.xz of it, under models/ict-facekit and set `head.source: models/ict-facekit` in params.yaml"

@@ -30,7 +30,7 @@ class HeadSurface:
     faces: np.ndarray  # (F, 3) counter-clockwise seen from outside
     part: np.ndarray  # (V,) int, Part
     landmarks: np.ndarray  # (68, 3) iBUG 68
-    mouth_side: np.ndarray  # (V,) +1 moves with the upper lip and jaw, −1 with the lower, sign changes at the mouth slit
+    mouth_side: np.ndarray  # (V,) +1 moves with the upper lip, −1 with the lower (sign changes at the slit)
     lid_side: np.ndarray  # (V,) +1 above the nearest palpebral fissure, −1 below it (sign changes between the lids)
     eye_centres: np.ndarray  # (2, 3) of the eyeballs: left, right
     eye_radius: float
