@@ -1,0 +1,75 @@
+"""A tongue at rest: a closed body with a median groove, its tip behind the lower incisors."""
+
+import numpy as np
+
+from emotag.head.open_head.crowns import inner_bulge
+from emotag.head.open_head.dental import Row
+from emotag.head.open_head.mesh import Mesh, fan_faces, grid_faces
+
+GAP = 0.0012
+"""Metres between the tongue and the inner faces of the lower teeth."""
+
+
+def tongue(
+    lower: Row,
+    back: float = 0.012,  # metres, z: where the root of the tongue ends, out of sight
+    arch_height: float = 0.0045,  # metres that the highest part of the back rises above the lower occlusal plane
+) -> Mesh:
+    """Give the tongue that fills the lower arch; the first vertex is the tip, the last the middle of its root."""
+    depths, widths = _inside(lower, back)
+    incisor = next(tooth for tooth in lower.teeth if tooth.arc > 0)
+    along = (depths[0] - depths) / (depths[0] - back)  # 0 at the tip, 1 at the root
+    plane = lower.arch.front[1] + lower.arch.rise * (lower.arch.front[2] - depths)
+    top = plane + np.interp(along, _ALONG, np.array(_TOP) * arch_height)
+    thickness = np.interp(along, _ALONG, _THICKNESS)
+    turn = 2 * np.pi * np.arange(_AROUND) / _AROUND
+    side = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** _SQUARE
+    dome = np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** _SQUARE
+    groove = np.interp(along, _ALONG, _GROOVE)[:, None] * np.exp(-((side / 0.22) ** 2)) * (dome > 0)
+
+    rings = np.empty((len(depths), _AROUND, 3))
+    rings[..., 0] = widths[:, None] * side
+    rings[..., 1] = (top - thickness / 2)[:, None] + thickness[:, None] / 2 * dome - groove
+    rings[..., 2] = depths[:, None]
+    tip = np.array([[0.0, rings[0, :, 1].mean(), _tip(lower, incisor.crown)]])
+    root = np.array([[0.0, rings[-1, :, 1].mean(), back - 0.002]])
+    vertices = np.concatenate((tip, rings.reshape(-1, 3), root))
+    ids = 1 + np.arange(rings.shape[0] * _AROUND).reshape(-1, _AROUND)
+    faces = (
+        fan_faces(ids[0, ::-1], 0),
+        grid_faces(ids, closed=True)[:, ::-1],
+        fan_faces(ids[-1], len(vertices) - 1),
+    )
+    return Mesh(vertices, np.concatenate(faces))
+
+
+_AROUND = 16
+_RINGS = 13
+_SQUARE = 0.75  # below 1: cross-sections are squarer than ellipses
+_ALONG = (0.0, 0.06, 0.2, 0.45, 0.75, 1.0)
+_TOP = (-1.25, -0.75, 0.05, 1.0, 0.9, -0.6)
+"""Height of the back over the occlusal plane, in arch heights."""
+_THICKNESS = (0.0030, 0.0055, 0.0095, 0.0150, 0.0185, 0.0160)
+_GROOVE = (0.0002, 0.0004, 0.0009, 0.0014, 0.0012, 0.0004)
+"""Metres."""
+_TAPER = (0.45, 0.72, 0.93, 1.0, 1.0, 0.9)
+"""Width in widths of the arch's inside: the tip is round."""
+
+
+def _tip(lower: Row, crown) -> float:  # type: ignore[no-untyped-def]
+    return float(lower.arch.front[2] - inner_bulge(crown) * 1e-3 - GAP)
+
+
+def _inside(lower: Row, back: float) -> tuple[np.ndarray, np.ndarray]:
+    """Depths of the rings, tip to root, and half the room between the inner faces of the lower teeth there."""
+    arcs = np.array([tooth.arc for tooth in lower.teeth if tooth.arc > 0])
+    insets = np.array([inner_bulge(tooth.crown) for tooth in lower.teeth if tooth.arc > 0]) * 1e-3
+    arc = np.linspace(0, arcs[-1] + 0.006, 200)
+    point, _, normal = lower.arch.frame(arc)
+    wall = point - (np.interp(arc, arcs, insets) + GAP)[:, None] * normal
+    tip = wall[0, 2]
+    fractions = np.linspace(0, 1, _RINGS) ** 1.35
+    depths = tip - 0.0012 - fractions * (tip - 0.0012 - back)
+    order = np.argsort(wall[:, 2])
+    room = np.interp(depths, wall[order, 2], wall[order, 0])
+    return depths, room * np.interp((depths[0] - depths) / (depths[0] - back), _ALONG, _TAPER)
