@@ -1,0 +1,120 @@
+"""A pinna: helix, antihelix with its two crura, triangular fossa, concha, tragus, antitragus and lobe."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from emotag.head.open_head.mesh import Mesh, fan_faces, grid_faces
+
+
+@dataclass(frozen=True)
+class Pinna:
+    """Sizes and place of the left ear, metres and radians (Farkas, Anthropometry of the Head and Face 1994)."""
+
+    centre: tuple[float, float, float] = (0.0725, -0.014, -0.019)  # x where the skull is under the ear's front edge
+    height: float = 0.062  # along the ear's own axis; adults: 60–63 mm
+    width: float = 0.034  # adults: 33–36 mm
+    protrusion: float = 0.018  # of the helix from the front edge; adults: 17–21 mm from the skull
+    inclination: float = np.radians(12.0)  # the top leans backwards; the long axis parallels the nasal bridge roughly
+
+
+def ear(pinna: Pinna | None = None) -> Mesh:
+    """Give the left ear as a closed surface whose root lies inside the skull; `.mirrored()` is the right one.
+
+    The first vertex is the middle of the concha, the last one the middle of the buried root.
+    """
+    pinna = pinna or Pinna()
+    front = np.stack([_curve(points) for points in _CURVES])  # (R, S, 3) mm, from the rim inwards
+    front[..., 2] += _SLOPE * (front[..., 0] - _FRONT)
+    concha = np.array(_CONCHA) + (0.0, 0.0, _SLOPE * (_CONCHA[0] - _FRONT))
+    back = _back(front[0], front[1])
+    rings = np.concatenate((back[::-1], front))
+    middle = np.array([*_ROOT_MIDDLE, _BURIED - 1.0])
+    points = np.concatenate((concha[None], rings.reshape(-1, 3), middle[None]))
+
+    ids = 1 + np.arange(rings.shape[0] * rings.shape[1]).reshape(rings.shape[:2])
+    faces = np.concatenate((
+        fan_faces(ids[0], len(points) - 1),
+        grid_faces(ids, closed=True),
+        fan_faces(ids[-1, ::-1], 0),
+    ))  # fmt: skip
+    return Mesh(_placed(points, front, pinna), faces)
+
+
+def _placed(points: np.ndarray, front: np.ndarray, pinna: Pinna) -> np.ndarray:
+    """From the drawing, mm backwards, up, outwards, to the design frame."""
+    low, high = front.reshape(-1, 3).min(axis=0), front.reshape(-1, 3).max(axis=0)
+    scale = np.array([pinna.width, pinna.height, pinna.protrusion]) / (high - (low[0], low[1], 0.0))
+    backwards, up, outwards = ((points - (*(low + high)[:2] / 2, 0.0)) * scale).T
+    sin, cos = np.sin(pinna.inclination), np.cos(pinna.inclination)
+    return np.asarray(pinna.centre) + np.stack(
+        (outwards, cos * up - sin * backwards, -(cos * backwards + sin * up)), axis=1
+    )
+
+
+def _back(rim: np.ndarray, outline: np.ndarray) -> np.ndarray:  # (3, S, 3) mm
+    """Rings of the back from the rim to the root: the wall behind scapha and concha, the sulcus, inside the skull."""
+    middle = np.array(_ROOT_MIDDLE)
+    rings = np.empty((3, *rim.shape))
+    for ring, share in zip(rings, _BACK_SHARES, strict=True):
+        ring[:, :2] = middle + share * (outline[:, :2] - middle)
+    rings[0, :, 2] = 0.72 * rim[:, 2] - 0.8
+    rings[1, :, 2] = np.minimum(rim[:, 2] - 1.0, 1.0)
+    rings[2, :, 2] = _BURIED
+    return rings
+
+
+def _curve(points: tuple[tuple[float, float, float], ...]) -> np.ndarray:  # (S, 3)
+    """A smooth closed curve through the points and one more between each two."""
+    knots = np.arange(len(points) + 1)
+    spline = CubicSpline(knots, (*points, points[0]), bc_type="periodic")
+    return spline(np.arange(_PER_POINT * len(points)) / _PER_POINT)
+
+
+_PER_POINT = 2
+_SLOPE = 0.45
+"""The pinna's plane opens backwards: 24° from the skull (the auriculocephalic angle is 20–30°)."""
+_FRONT = -15.0
+_BURIED = -5.0
+_ROOT_MIDDLE = (-3.0, -2.0)
+_BACK_SHARES = (0.80, 0.58, 0.54)
+_CONCHA = (-1.5, -2.5, -4.3)
+
+# Drawing of the left ear: closed curves from the rim inwards. Millimetres backwards and up from the middle of the ear,
+# and outwards from the pinna's sloping plane. Every curve passes the same stations: root of the helix, front of the
+# helix, top, end of the superior crus, upper back, back, lower back, end of the helix, lobe below, lobe in front,
+# below the tragus, tragus, notch above the tragus.
+_RIM = (
+    (-13.5, 7, -3.5), (-10.5, 18.5, -3.5), (0, 29, -4), (8, 28, -4), (13.2, 23.5, -4), (17.8, 8.8, -4), (14.6, -7.5, -4),
+    (8, -19, -4), (-1, -28.8, -4), (-10.2, -25.6, -4), (-14, -14.5, -4), (-15, -5, -4), (-14.5, 2, -4),
+)  # fmt: skip
+_OUTLINE = (
+    (-14.5, 7, 0.3), (-11.5, 20, 1), (0, 31, 0), (8.5, 29.6, 0), (14.2, 24.6, 0), (19, 9, 0), (15.6, -8, -0.5),
+    (8.7, -20, -1), (-1, -30.5, -1.5), (-11, -27, -2), (-15, -15, -1.5), (-16, -5, -1), (-15.5, 2, -1),
+)  # fmt: skip
+_CREST = (
+    (-12, 8.5, 3), (-9.5, 18.8, 3), (0.3, 28.8, 2.4), (7.4, 27.6, 2.2), (12.4, 23.2, 2.2), (16.9, 8.8, 2), (13.8, -7.2, 1.3),
+    (7.4, -18.6, 0.5), (-1.5, -27.6, 0.2), (-9.4, -24.6, -0.3), (-12.4, -15, 0.3), (-12, -5, 1.2), (-12.5, 2, 0.6),
+)  # fmt: skip
+_LIP = (
+    (-9.5, 8, 3.2), (-7, 17, 2.4), (0.4, 26.2, 1.5), (6.2, 25.2, 1.4), (10.4, 21.5, 1.4), (14.4, 8.5, 1.1), (11.8, -6, 0.6),
+    (6, -16.6, 0.2), (-2, -23.6, 0.5), (-7.5, -21.5, 0.3), (-9.6, -14.6, 1), (-9, -5, 3), (-10, 1.5, 1.6),
+)  # fmt: skip
+_SCAPHA = (
+    (-7, 6.2, 2.4), (-6.6, 15.4, -1.6), (0, 23.4, -2.6), (5.6, 23, -0.8), (9.2, 20, -1.8), (13, 8.2, -2.2), (10.4, -5.6, -1.3),
+    (4.6, -15, -0.4), (-2.4, -20.4, 0.3), (-6.4, -19, 0.2), (-8, -13, 0.6), (-6.4, -5, 3.6), (-8, 1, 1.6),
+)  # fmt: skip
+_ANTIHELIX = (
+    (-5, 4.6, 1.5), (-4.4, 12.2, -2), (0.2, 16.8, -2.6), (4.9, 17, 1), (7.2, 15.2, 1.3), (10, 6.2, 1.9), (8, -5, 1.5),
+    (3, -12.6, 1.2), (-2.4, -16.2, 2), (-5.4, -15, 0.4), (-6.9, -11.4, -0.6), (-5.4, -4.8, 3), (-6.6, 0.8, 1),
+)  # fmt: skip
+_CONCHA_RIM = (
+    (-4, 3.4, 0.5), (-2.8, 9.2, 0.4), (0.6, 10.8, 1), (3.6, 10.8, 1.2), (5.4, 9.8, 0.8), (7.8, 4.6, 0.3), (6, -4, 0),
+    (1.6, -10.4, 0), (-2.4, -12.8, 0.4), (-4.4, -12, -1.2), (-5.6, -9.4, -1.8), (-6.4, -4.8, 0.6), (-6, 0, -0.4),
+)  # fmt: skip
+_CONCHA_FLOOR = (
+    (-3.2, 2.2, -0.8), (-2.2, 6.4, -2.6), (0, 7.8, -3.8), (2.4, 7.6, -4.8), (3.8, 6.6, -5.4), (5.4, 2.6, -6), (4, -3.5, -5.6),
+    (0.5, -8.4, -4.5), (-2.4, -10, -3.6), (-4.2, -9.4, -2.8), (-5.6, -7.4, -2.3), (-7, -4.6, -1.9), (-5.5, -1, -1.8),
+)  # fmt: skip
+_CURVES = (_RIM, _OUTLINE, _CREST, _LIP, _SCAPHA, _ANTIHELIX, _CONCHA_RIM, _CONCHA_FLOOR)
