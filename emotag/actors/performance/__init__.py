@@ -1,0 +1,1 @@
+"""From an utterance to every parameter of a head per frame, and the truth of emotion and action units."""
