@@ -1,0 +1,147 @@
+"""A text, a voice and an emotion become speech."""
+
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from emotag.actors.types import Phone, Utterance
+from emotag.actors.voice.effects import (
+    active_level, add_breath, change_level, soften_peaks, stretch_pauses, tilt,
+)  # fmt: skip
+from emotag.actors.voice.espeak import FASTEST_WPM, SLOWEST_WPM, Manner, Speech, synthesize, variant_pitch
+from emotag.actors.voice.phones import find_phones
+from emotag.actors.voice.pitch import Irregularity, find_pulses, respace, track_pitch
+from emotag.actors.voice.prosody import Delivery, accents, melody, plan_delivery
+from emotag.actors.voice.voices import Voice
+
+REFERENCE_TEXT = "We were away a year ago, and now we know the way home."
+"""What is spoken to find the gain and the pitch of a voice: mostly voiced."""
+
+PITCH_SPREAD, RATE_SPREAD, LEVEL_SPREAD = 0.35, 0.03, 0.5
+"""Standard deviations of an utterance from the speaker's mean: semitones, log2 of rate, dB."""
+
+_VOICELESS = frozenset("ptkcqfsʃθxχhçɕʂħʔɸʈ")
+_LIVELY = 0.25  # the variants' own melodies differ: range of F0 is held within these factors
+_MOST_SPREAD = 2.5
+
+
+def speak(
+    text: str, voice: Voice, emotion: str = "neutral", level: int = 0, language: str = "en-us", seed: int = 0
+) -> Utterance:
+    """Say a text with an emotion.
+
+    Args:
+        text: what to say, in the language's own spelling.
+        voice: who says it.
+        emotion: one of emotag.vocabulary.EMOTIONS.
+        level: 1, 2, 3; 0 for neutral.
+        language: one of `emotag.actors.voice.espeak.languages()`.
+        seed: the natural variation of this utterance: nobody says a thing twice alike.
+
+    Returns:
+        Sound at espeak-ng's rate (22 050 Hz) and phones from 0 to its end. The same arguments give the same samples.
+
+    Raises:
+        InputError: empty or unspeakable text, unknown language, emotion or level.
+
+    """
+    delivery = plan_delivery(emotion, level, voice.expressiveness)
+    rng = np.random.default_rng(seed)
+    delivery = _vary(delivery, rng)
+    speech = _articulate(text, voice, language, delivery)
+    phones = find_phones(speech)
+    samples, rate, phones = _scale_tract(speech, phones, voice.tract)
+    samples, phones = stretch_pauses(samples, rate, phones, 2**delivery.pause)
+    samples = _intone(samples, rate, phones, voice, delivery, rng)
+    samples = tilt(samples, rate, voice.tilt_db + delivery.tilt)
+    samples = add_breath(samples, rate, min(1.0, voice.breathiness + delivery.breath), rng)
+    gain = reference_gain(voice) + delivery.gain
+    samples = change_level(samples, rate, gain + delivery.punch * accents(phones))
+    return Utterance(soften_peaks(samples), rate, phones, emotion, level)
+
+
+@lru_cache
+def reference_gain(voice: Voice) -> float:
+    """Find the gain (dB) that brings a voice's neutral speech to its level: one for all that it says."""
+    speech = _articulate(REFERENCE_TEXT, voice, "en-us", Delivery())
+    return voice.level_db - active_level(tilt(speech.samples, speech.rate, voice.tilt_db), speech.rate)
+
+
+@lru_cache
+def _variant_hz(variant: str) -> float:
+    """Measure the mean F0 of a variant's own melody."""
+    speech = synthesize(REFERENCE_TEXT, "en-us", variant, Manner())
+    f0 = track_pitch(speech.samples, speech.rate, *_pitch_bounds(float(np.mean(variant_pitch(variant)))))
+    return float(np.exp(np.log(f0[f0 > 0]).mean()))
+
+
+def _pitch_bounds(expected_hz: float) -> tuple[float, float]:
+    return expected_hz * 0.5, expected_hz * 2.0
+
+
+def _vary(delivery: Delivery, rng: np.random.Generator) -> Delivery:
+    """Add the chance of one utterance."""
+    pitch, rate, gain = rng.standard_normal(3) * (PITCH_SPREAD, RATE_SPREAD, LEVEL_SPREAD)
+    return replace(delivery, pitch=delivery.pitch + pitch, rate=delivery.rate + rate, gain=delivery.gain + gain)
+
+
+def _articulate(text: str, voice: Voice, language: str, delivery: Delivery) -> Speech:
+    """Let espeak-ng speak near the wanted pitch and rate, both divided by what scaling the tract will multiply."""
+    rate_wpm = voice.rate_wpm * 2**delivery.rate / voice.tract
+    pitch = _pitch_parameter(voice.pitch_hz * 2 ** (delivery.pitch / 12) / voice.tract / _variant_hz(voice.variant))
+    return synthesize(
+        text, language, voice.variant, Manner(int(np.clip(round(rate_wpm), SLOWEST_WPM, FASTEST_WPM)), pitch)
+    )
+
+
+def _pitch_parameter(factor: float) -> int:
+    """Give espeak-ng's pitch setting for a factor on F0: about an octave each way for 50 steps."""
+    return int(np.clip(round(50 + 50 * np.log2(factor)), 0, 99))
+
+
+def _scale_tract(
+    speech: Speech, phones: tuple[Phone, ...], tract: float
+) -> tuple[NDArray[np.float32], int, tuple[Phone, ...]]:
+    """Play the sound faster or slower: formants, F0 and rate are multiplied by `tract`."""
+    ratio = Fraction(tract).limit_denominator(100)
+    samples = speech.samples
+    if ratio != 1:
+        samples = resample_poly(samples, ratio.denominator, ratio.numerator).astype(np.float32)
+    seconds = len(samples) / speech.rate
+    scale = seconds / phones[-1].end_s
+    moved = tuple(replace(phone, start_s=phone.start_s * scale, end_s=phone.end_s * scale) for phone in phones)
+    return samples, speech.rate, moved
+
+
+def _intone(
+    samples: NDArray[np.float32],
+    rate: int,
+    phones: tuple[Phone, ...],
+    voice: Voice,
+    delivery: Delivery,
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Bring F0 to the speaker's pitch and the emotion's melody, with its irregularities."""
+    expected = voice.pitch_hz * 2 ** (delivery.pitch / 12)
+    f0 = track_pitch(samples, rate, *_pitch_bounds(expected))
+    times = np.arange(len(f0)) * 0.005
+    for phone in phones:
+        if phone.ipa[:1] in _VOICELESS or not phone.ipa:
+            f0[(times >= phone.start_s) & (times < phone.end_s)] = 0
+    if not np.any(f0):
+        return samples
+    voiced = np.flatnonzero(f0)
+    tones = np.interp(np.arange(len(f0)), voiced, 12 * np.log2(f0[voiced] / expected))
+    wanted_melody = melody(phones, delivery)
+    wanted_melody = np.interp(times, np.arange(len(wanted_melody)) * 0.005, wanted_melody) - delivery.pitch
+    factor = voice.pitch_range * 2**delivery.melody
+    shift = (factor - 1) * (tones - tones[voiced].mean()) + wanted_melody
+    irregularity = Irregularity(
+        jitter=0.004 + delivery.jitter / 100, shimmer=0.02 + delivery.shimmer / 100, creak=delivery.creak,
+        tremor_semitones=delivery.tremor, tremor_hz=6.5,
+    )  # fmt: skip
+    return respace(samples, rate, find_pulses(samples, rate, f0), shift, irregularity, rng)
