@@ -20,7 +20,7 @@ class Carriage:
     translation: np.ndarray  # (N, 3) metres
 
 
-LIMITS = np.radians([6.0, 10.0, 4.5])
+LIMITS = np.radians([6.0, 10.0, 3.5])
 """Largest sway of pitch, yaw and roll that is not an emotion's bearing or a nod."""
 
 
@@ -74,7 +74,7 @@ def _breathing(time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.sin(phase + 0.35 * np.sin(phase))
 
 
-_SWAY = np.radians([1.9, 3.4, 1.3])
+_SWAY = np.radians([1.9, 3.4, 1.0])
 _SWAY_PERIODS_S = (3.6, 4.6, 4.2)
 _FAST = np.radians([0.7, 0.8, 0.4])  # while speaking
 _FAST_PERIODS_S = (0.9, 1.1, 1.2)

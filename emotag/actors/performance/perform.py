@@ -113,7 +113,9 @@ def _speak(
     mouth = {}
     for index, name in enumerate(CONTROLS):
         scale = manner.articulation * (1 + ((way.jaw if name == "jaw" else way.lips) - 1) * e)
-        if name == "jaw":
+        if name == "hold":
+            scale = np.ones(frames)
+        elif name == "jaw":
             scale = scale * manner.jaw
         elif name in ("mouthPucker", "mouthFunnel"):
             scale = scale * manner.rounding
@@ -167,8 +169,10 @@ def _add_speech(curves: Curves, mouth: dict[str, np.ndarray]) -> None:
     wide = np.clip((curves["mouthSmile_L"] + curves["mouthStretch_L"]) * _WIDE_AGAINST_ROUND, 0, 1)
     for name, value in mouth.items():
         if name == "jaw":
-            # A dropped jaw is the floor of speech, not added to it in full.
-            curves["jaw"] = np.maximum(value, 0.35 * value + curves["jaw"]) if curves["jaw"].any() else value
+            # An emotion's dropped jaw is joined to that of speech, not added, and gives way to sounds that hold it.
+            curves["jaw"] = np.hypot(value, curves["jaw"] * (1 - mouth["hold"]))
+            continue
+        if name == "hold":
             continue
         value = value * (1 - wide) if name in ("mouthPucker", "mouthFunnel") else value
         for side in ("",) if name in curves else ("_L", "_R"):
@@ -209,7 +213,7 @@ _VISIBILITY = 0.85  # a weak emotion shows a little more than in proportion
 _UPPER_ASYMMETRY = 0.5
 _JAW_LIMIT = 0.44
 _BROW_FLASH = 0.30
-_LEFT_WHEN_ROUNDED = {"mouthSmile": 0.55, "mouthStretch": 0.2, "mouthFrown": 0.7, "mouthDimple": 0.4}
+_LEFT_WHEN_ROUNDED = {"mouthSmile": 0.70, "mouthStretch": 0.2, "mouthFrown": 0.7, "mouthDimple": 0.4}
 _WIDE_AGAINST_ROUND = 0.25
 _PRESS_ENDS_JAW, _PRESS_OPENS = 0.10, 0.75
 _LEFT_IN_BLINK: dict[str, float] = {"cheekSquint": 0.3, "cheekRaiser": 0.3}

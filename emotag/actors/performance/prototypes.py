@@ -68,13 +68,13 @@ class Prototype:
 
 PROTOTYPES: dict[str, Prototype] = {
     "happy": Prototype(
-        {6: 0.85, 12: 0.85, 7: 0.10, 10: 0.10, 2: 0.10},
+        {6: 1.00, 12: 1.00, 7: 0.10, 10: 0.15, 2: 0.10},
         onset_s=(0.4, 0.7),
         articulation=Articulation(jaw=1.12, lips=1.0),
         bearing=Bearing(pitch=-0.02, roll=0.045, mobility=1.25, blinks=1.1),
     ),
     "sad": Prototype(
-        {1: 0.90, 4: 0.45, 15: 0.80, 17: 0.45, 7: 0.10},
+        {1: 1.00, 4: 0.45, 15: 1.00, 17: 0.55, 7: 0.10},
         lids=0.16,
         onset_s=(0.7, 1.1),
         articulation=Articulation(jaw=0.68, lips=0.80),
@@ -82,13 +82,13 @@ PROTOTYPES: dict[str, Prototype] = {
                         aversion=1.6),
     ),
     "angry": Prototype(
-        {4: 0.95, 5: 0.50, 7: 0.60, 23: 0.70, 24: 0.25, 10: 0.15, 9: 0.10},
+        {4: 1.00, 5: 0.55, 7: 0.70, 23: 0.85, 24: 0.35, 10: 0.20, 9: 0.20},
         onset_s=(0.25, 0.5),
         articulation=Articulation(jaw=1.22, lips=1.12, seal=0.35),
         bearing=Bearing(pitch=0.055, forward=0.006, mobility=1.35, blinks=0.7, aversion=0.3),
     ),
     "fear": Prototype(
-        {1: 0.90, 2: 0.60, 4: 0.50, 5: 0.90, 7: 0.30, 20: 0.75},
+        {1: 1.00, 2: 0.60, 4: 0.55, 5: 1.00, 7: 0.30, 20: 0.95},
         jaw=0.050,
         onset_s=(0.2, 0.4),
         articulation=Articulation(jaw=0.92, lips=1.05),
@@ -96,14 +96,14 @@ PROTOTYPES: dict[str, Prototype] = {
                         aversion=0.8),
     ),
     "surprise": Prototype(
-        {1: 0.95, 2: 0.95, 5: 0.80},
-        jaw=0.115,
+        {1: 1.00, 2: 1.00, 5: 0.90},
+        jaw=0.130,
         onset_s=(0.15, 0.3),
-        articulation=Articulation(jaw=1.30, lips=1.0),
+        articulation=Articulation(jaw=1.18, lips=1.0),
         bearing=Bearing(pitch=-0.075, forward=-0.005, height=0.002, mobility=1.1, blinks=0.6, aversion=0.5),
     ),
     "disgust": Prototype(
-        {9: 0.90, 10: 0.45, 15: 0.40, 16: 0.45, 4: 0.35, 7: 0.45, 17: 0.30},
+        {9: 1.00, 10: 0.55, 15: 0.50, 16: 0.45, 4: 0.40, 7: 0.50, 17: 0.35},
         onset_s=(0.35, 0.6),
         articulation=Articulation(jaw=0.90, lips=0.95),
         bearing=Bearing(pitch=-0.035, forward=-0.003, yaw=0.05, mobility=0.9, aversion=1.3),

@@ -8,9 +8,10 @@ from emotag.actors.performance.phones import Articulation
 
 CONTROLS = (
     "jaw", "mouthFunnel", "mouthPucker", "mouthStretch", "mouthSmile", "mouthUpperUp", "mouthLowerDown",
-    "mouthRollLower",
+    "mouthRollLower", "hold",
 )  # fmt: skip
-"""What speech moves: the jaw angle in radians, and expressions (both sides alike)."""
+"""What speech moves: the jaw angle in radians, expressions (both sides alike), and how far a sound holds the jaw
+against an emotion that drops it (an s needs its teeth together in surprise, too)."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ _JAW_CLOSE, _JAW_OPEN = 0.030, 0.185  # radians: /i/ and /a/ in clear speech, li
 _NARROW_VOWEL = 0.35  # u, y: the lips come near, whatever the jaw does
 _ROUNDED_JAW = 0.70  # rounded vowels open the jaw less than unrounded ones of their height
 _VOWEL, _REDUCED = 0.75, 0.4
+_HOLD_CLOSE = 0.5  # of close vowels
 _STRESSED, _UNSTRESSED = 1.12, 0.80
 _REDUCED_VOWELS = (0.40, 0.50)  # openness of schwa: it takes the shape of its neighbours
 
@@ -55,6 +57,7 @@ def vowel_viseme(sound: Articulation, stress: int) -> Viseme:
         mouthPucker=(rounded * (0.36 + 0.46 * (1 - height)) * (0.8 + 0.2 * sound.backness), 0.4 + 0.6 * rounded),
         mouthFunnel=(rounded * (0.12 + 0.26 * height), 0.4 + 0.6 * rounded),
         mouthStretch=0.30 * spread,
+        hold=_HOLD_CLOSE * (1 - min(2 * height, 1.0)),
         mouthSmile=0.16 * spread,
         mouthUpperUp=(0.06 + 0.10 * front * (1 - rounded)) * (1 - 0.5 * rounded),
         mouthLowerDown=(0.16 + 0.14 * height) * (1 - 0.7 * rounded),
@@ -82,9 +85,14 @@ _PLACES = {
     "glottal": _viseme(0.04, jaw=0.06, mouthLowerDown=0.16),
 }  # fmt: skip
 
+_HOLD = {
+    "bilabial": 0.8, "labiodental": 0.9, "labial-velar": 0.7, "labial-palatal": 0.7, "dental": 0.5, "alveolar": 0.6,
+    "sibilant": 0.95, "postalveolar": 0.9, "retroflex": 0.6, "palatal": 0.6, "velar": 0.3, "uvular": 0.2,
+}  # fmt: skip
 _SEAL = {"stop": 1.0, "nasal": 1.0, "trill": 0.9, "fricative": 0.7}
 _BITE = {"fricative": 1.0, "nasal": 1.0, "tap": 0.9, "approximant": 0.7}
 _NARROW = 0.5  # w: rounded lips leave a small opening whatever the jaw does
+_LEAST_HOLD = 0.2
 _PAUSE = _viseme(0.85)
 
 
@@ -92,6 +100,9 @@ def consonant_viseme(sound: Articulation) -> Viseme:
     """Lips and jaw by place; labialised consonants bring rounded lips along."""
     place = _PLACES[sound.place]
     target, dominance = place.target.copy(), place.dominance.copy()
+    hold = CONTROLS.index("hold")
+    target[hold] = _HOLD.get(sound.place, 0.0)
+    dominance[hold] = max(target[hold], _LEAST_HOLD)
     if sound.rounding and not sound.place.startswith("labial-"):
         for name, full in (("mouthPucker", 0.55), ("mouthFunnel", 0.50)):
             index = CONTROLS.index(name)
