@@ -25,14 +25,19 @@ _BLOCK_S = 0.02
 
 
 def tilt(samples: Signal, rate: int, db_per_octave: float) -> Signal:
-    """Raise or lower the spectrum above 500 Hz, by a filter without phase: a harder or softer voice."""
+    """Raise or lower the spectrum above 500 Hz, by a filter without phase: a harder or softer voice.
+
+    The level of the speech stays as it is.
+    """
     if db_per_octave == 0:
         return samples
     size = len(samples) + rate // 10  # the filter's ringing must not wrap around to the start
     frequencies = np.fft.rfftfreq(size, 1 / rate)
     octaves = np.log2(np.clip(frequencies, _TILT_FROM_HZ, _TILT_TO_HZ) / _TILT_FROM_HZ)
     gain = 10 ** (db_per_octave * octaves / 20)
-    return np.fft.irfft(np.fft.rfft(samples, size) * gain, size)[: len(samples)].astype(np.float32)
+    result = np.fft.irfft(np.fft.rfft(samples, size) * gain, size)[: len(samples)].astype(np.float32)
+    change_db = active_level(samples, rate) - active_level(result, rate)
+    return result * np.float32(10 ** (change_db / 20)) * _gate(samples, rate)
 
 
 def add_breath(samples: Signal, rate: int, amount: float, rng: np.random.Generator) -> Signal:

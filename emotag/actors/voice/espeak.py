@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from emotag.errors import InputError
 
 SLOWEST_WPM, FASTEST_WPM = 80, 450
+NORMAL_PITCH = 50
 
 _SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: sound is given to the callback before the call returns
 _PHONEME_EVENTS, _IPA_NAMES, _DO_NOT_EXIT = 1, 2, 1 << 15
@@ -68,7 +69,7 @@ class Manner:
 
     rate_wpm: int = 175
     """Words per minute, SLOWEST_WPM to FASTEST_WPM."""
-    pitch: int = 50
+    pitch: int = NORMAL_PITCH
     """0 to 99; 50 is the variant's own, 0 an octave lower, 99 an octave higher."""
     pitch_range: int = 50
     """0 to 99; 0 is monotone, 50 the variant's own, 99 twice that."""
@@ -125,9 +126,9 @@ def synthesize(text: str, language: str, variant: str, manner: Manner) -> Speech
         size = ctypes.c_size_t(len(encoded) + 1)
         library.espeak_Synth(encoded, size, 0, 0, 0, _UTF8 | _END_PAUSE, None, None)
         library.espeak_Synchronize()
-    samples = np.concatenate(chunks).astype(np.float32) / 32768 if chunks else np.zeros(0, np.float32)
+    samples = np.concatenate([np.zeros(0, np.int16), *chunks]).astype(np.float32) / np.float32(32768)
     if not np.any(samples):
-        raise InputError(f"espeak-ng finds nothing to say in {text[:40]!r} in language {language}: is it the right one?")
+        raise InputError(f"espeak-ng finds nothing to say in {text[:40]!r} in language {language}: another language?")
     return Speech(samples, rate, tuple(sorted(marks, key=lambda mark: mark.sample)))
 
 
@@ -152,7 +153,7 @@ def resolve(language: str) -> str:
     """
     table = _language_table()
     if language.lower() not in table:
-        raise InputError(f"unknown language {language!r}: choose one of espeak-ng's {len(table)}, such as en-us, de, cmn")
+        raise InputError(f"unknown language {language!r}: choose one of espeak-ng's, such as en-us, de, fr, cmn")
     return table[language.lower()]
 
 

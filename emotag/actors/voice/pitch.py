@@ -40,7 +40,7 @@ class Irregularity:
     """0 to 1: every second pulse comes late and weak, a subharmonic."""
     tremor_semitones: float = 0.0
     """Amplitude of a slow quiver of F0."""
-    tremor_hz: float = 6.0
+    tremor_hz: float = 6.5
     """Rate of the quiver."""
 
 
@@ -117,7 +117,7 @@ def find_pulses(
         seed = start + int(signal[start:end].argmax())
         forward = _walk(signal, rate, f0, seed, end, 1)
         backward = _walk(signal, rate, f0, seed, start, -1)
-        pulses = np.array(backward[::-1] + [seed] + forward)
+        pulses = np.array([*backward[::-1], seed, *forward])
         if len(pulses) >= _SHORTEST_RUN:
             runs.append(pulses)
     return runs

@@ -32,7 +32,7 @@ LEVEL_WEIGHT = (0.0, 0.4, 0.7, 1.0)
 PHRASE_PAUSE_S = 0.1
 """A pause as long as this ends a phrase of the melody."""
 
-_ENDING_S = 0.45  # the final inflection takes so much of a phrase
+_ENDING_S = 0.55  # the final inflection takes so much of a phrase
 _ACCENT_S = 0.06  # half width of an accent beyond its vowel
 
 
@@ -74,26 +74,28 @@ class Delivery:
 
 EXTREMES: dict[str, Delivery] = {
     "angry": Delivery(
-        pitch=4.0, melody=0.5, rate=0.22, pause=-0.6, gain=9.0, tilt=4.0, slope=-1.0, ending=-3.0, accent=2.5, punch=3.5,
-        jitter=1.2, shimmer=8.0, creak=0.12,
+        pitch=4.0, melody=0.5, rate=0.22, pause=-0.5, gain=9.0, tilt=4.0, slope=-1.0, ending=-3.0, accent=2.5,
+        punch=3.5, jitter=1.2, shimmer=8.0, creak=0.12,
     ),
     "disgust": Delivery(
-        pitch=-2.5, melody=-0.1, rate=-0.5, pause=0.7, gain=-1.5, tilt=-0.5, slope=-3.0, ending=-4.0, accent=1.0,
-        jitter=2.5, shimmer=12.0, creak=0.55,
+        pitch=-2.5, melody=0.0, rate=-0.38, pause=0.3, gain=-1.5, tilt=-0.5, slope=-3.0, ending=-4.0, accent=1.0,
+        jitter=2.5, shimmer=12.0, creak=0.5,
     ),
     "fear": Delivery(
-        pitch=7.5, melody=-0.4, rate=0.35, pause=0.2, gain=-0.5, tilt=0.5, breath=0.45, slope=0.5, ending=1.5,
+        pitch=7.5, melody=-0.4, rate=0.35, pause=0.2, gain=0.5, tilt=0.5, breath=0.45, slope=0.5, ending=1.5,
         jitter=2.2, shimmer=8.0, tremor=0.7,
     ),
     "happy": Delivery(
-        pitch=4.5, melody=0.85, rate=0.12, pause=-0.3, gain=4.5, tilt=1.8, slope=1.0, ending=2.0, accent=3.0, punch=1.0,
+        pitch=4.5, melody=0.85, rate=0.12, pause=-0.3, gain=4.5, tilt=1.8, slope=1.0, ending=2.0, accent=3.0,
+        punch=1.0,
     ),
     "sad": Delivery(
-        pitch=-2.5, melody=-1.0, rate=-0.42, pause=0.9, gain=-8.0, tilt=-4.0, breath=0.5, slope=-2.0, ending=-1.5,
+        pitch=-2.5, melody=-1.0, rate=-0.35, pause=0.5, gain=-8.0, tilt=-4.0, breath=0.5, slope=-2.0, ending=-1.5,
         jitter=0.6, tremor=0.15,
     ),
     "surprise": Delivery(
-        pitch=6.0, melody=0.7, rate=-0.05, pause=0.1, gain=3.0, tilt=0.4, breath=0.15, slope=4.5, ending=7.0, accent=2.0,
+        pitch=6.0, melody=0.4, rate=-0.05, pause=0.1, gain=3.0, tilt=0.4, breath=0.15, slope=4.0, ending=11.0,
+        accent=2.0,
     ),
     "neutral": Delivery(),
 }  # fmt: skip
@@ -146,7 +148,7 @@ def melody(phones: tuple[Phone, ...], delivery: Delivery) -> NDArray[np.float64]
 
 
 def accents(phones: tuple[Phone, ...]) -> NDArray[np.float64]:  # (T,) in [0, 1] at k · STEP_S
-    """Give a smooth bump on every vowel with primary stress, less a share that keeps the mean at 0 for one in three."""
+    """Give a smooth bump on every vowel with primary stress."""
     times = _columns(phones)
     bumps = np.zeros(len(times))
     for phone in phones:

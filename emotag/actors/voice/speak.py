@@ -9,12 +9,18 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from emotag.actors.types import Phone, Utterance
-from emotag.actors.voice.effects import (
-    active_level, add_breath, change_level, soften_peaks, stretch_pauses, tilt,
+from emotag.actors.voice.effects import active_level, add_breath, change_level, soften_peaks, stretch_pauses, tilt
+from emotag.actors.voice.espeak import (
+    FASTEST_WPM,
+    NORMAL_PITCH,
+    SLOWEST_WPM,
+    Manner,
+    Speech,
+    synthesize,
+    variant_pitch,
 )  # fmt: skip
-from emotag.actors.voice.espeak import FASTEST_WPM, SLOWEST_WPM, Manner, Speech, synthesize, variant_pitch
 from emotag.actors.voice.phones import find_phones
-from emotag.actors.voice.pitch import Irregularity, find_pulses, respace, track_pitch
+from emotag.actors.voice.pitch import STEP_S, Irregularity, find_pulses, respace, track_pitch
 from emotag.actors.voice.prosody import Delivery, accents, melody, plan_delivery
 from emotag.actors.voice.voices import Voice
 
@@ -24,9 +30,14 @@ REFERENCE_TEXT = "We were away a year ago, and now we know the way home."
 PITCH_SPREAD, RATE_SPREAD, LEVEL_SPREAD = 0.35, 0.03, 0.5
 """Standard deviations of an utterance from the speaker's mean: semitones, log2 of rate, dB."""
 
-_VOICELESS = frozenset("ptkcqfsʃθxχhçɕʂħʔɸʈ")
-_LIVELY = 0.25  # the variants' own melodies differ: range of F0 is held within these factors
-_MOST_SPREAD = 2.5
+STANDARD_SPREAD = 2.6
+"""Standard deviation of F0 of read speech, semitones: a voice of pitch_range 1."""
+
+RESTING_JITTER, RESTING_SHIMMER = 0.004, 0.02
+"""Unsteadiness of a healthy voice (share of period, of amplitude)."""
+
+VOICELESS = frozenset("ptkcqfsʃθxχhçɕʂħʔɸʈ")
+"""Letters with which a voiceless phone begins."""
 
 
 def speak(
@@ -72,11 +83,13 @@ def reference_gain(voice: Voice) -> float:
 
 
 @lru_cache
-def _variant_hz(variant: str) -> float:
-    """Measure the mean F0 of a variant's own melody."""
-    speech = synthesize(REFERENCE_TEXT, "en-us", variant, Manner())
-    f0 = track_pitch(speech.samples, speech.rate, *_pitch_bounds(float(np.mean(variant_pitch(variant)))))
-    return float(np.exp(np.log(f0[f0 > 0]).mean()))
+def _usual_melody(variant: str, pitch: int) -> tuple[float, float]:
+    """Measure F0 of a variant at a pitch setting: geometric mean (Hz) and standard deviation (semitones)."""
+    speech = synthesize(REFERENCE_TEXT, "en-us", variant, Manner(pitch=pitch))
+    expected = float(np.mean(variant_pitch(variant))) * 2 ** ((pitch - NORMAL_PITCH) / NORMAL_PITCH)
+    f0 = track_pitch(speech.samples, speech.rate, *_pitch_bounds(expected))
+    octaves = np.log2(f0[f0 > 0])
+    return float(2 ** octaves.mean()), float(12 * octaves.std())
 
 
 def _pitch_bounds(expected_hz: float) -> tuple[float, float]:
@@ -89,18 +102,18 @@ def _vary(delivery: Delivery, rng: np.random.Generator) -> Delivery:
     return replace(delivery, pitch=delivery.pitch + pitch, rate=delivery.rate + rate, gain=delivery.gain + gain)
 
 
+def _pitch_setting(voice: Voice, delivery: Delivery) -> int:
+    """Choose espeak-ng's setting that comes near the wanted F0: an octave each way for 50 steps."""
+    usual_hz, _ = _usual_melody(voice.variant, NORMAL_PITCH)
+    octaves = np.log2(voice.pitch_hz / voice.tract / usual_hz) + delivery.pitch / 12
+    return int(np.clip(round(NORMAL_PITCH * (1 + octaves)), 0, 99))
+
+
 def _articulate(text: str, voice: Voice, language: str, delivery: Delivery) -> Speech:
     """Let espeak-ng speak near the wanted pitch and rate, both divided by what scaling the tract will multiply."""
-    rate_wpm = voice.rate_wpm * 2**delivery.rate / voice.tract
-    pitch = _pitch_parameter(voice.pitch_hz * 2 ** (delivery.pitch / 12) / voice.tract / _variant_hz(voice.variant))
-    return synthesize(
-        text, language, voice.variant, Manner(int(np.clip(round(rate_wpm), SLOWEST_WPM, FASTEST_WPM)), pitch)
-    )
-
-
-def _pitch_parameter(factor: float) -> int:
-    """Give espeak-ng's pitch setting for a factor on F0: about an octave each way for 50 steps."""
-    return int(np.clip(round(50 + 50 * np.log2(factor)), 0, 99))
+    rate_wpm = round(voice.rate_wpm * 2**delivery.rate / voice.tract)
+    manner = Manner(int(np.clip(rate_wpm, SLOWEST_WPM, FASTEST_WPM)), _pitch_setting(voice, delivery))
+    return synthesize(text, language, voice.variant, manner)
 
 
 def _scale_tract(
@@ -126,22 +139,23 @@ def _intone(
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
     """Bring F0 to the speaker's pitch and the emotion's melody, with its irregularities."""
-    expected = voice.pitch_hz * 2 ** (delivery.pitch / 12)
-    f0 = track_pitch(samples, rate, *_pitch_bounds(expected))
-    times = np.arange(len(f0)) * 0.005
+    setting_hz, setting_spread = _usual_melody(voice.variant, _pitch_setting(voice, delivery))
+    given_hz = setting_hz * voice.tract
+    f0 = track_pitch(samples, rate, *_pitch_bounds(given_hz))
+    times = np.arange(len(f0)) * STEP_S
     for phone in phones:
-        if phone.ipa[:1] in _VOICELESS or not phone.ipa:
+        if phone.ipa[:1] in VOICELESS or not phone.ipa:
             f0[(times >= phone.start_s) & (times < phone.end_s)] = 0
-    if not np.any(f0):
-        return samples
     voiced = np.flatnonzero(f0)
-    tones = np.interp(np.arange(len(f0)), voiced, 12 * np.log2(f0[voiced] / expected))
-    wanted_melody = melody(phones, delivery)
-    wanted_melody = np.interp(times, np.arange(len(wanted_melody)) * 0.005, wanted_melody) - delivery.pitch
-    factor = voice.pitch_range * 2**delivery.melody
-    shift = (factor - 1) * (tones - tones[voiced].mean()) + wanted_melody
+    if not voiced.size:
+        return samples
+    tones = np.interp(np.arange(len(f0)), voiced, 12 * np.log2(f0[voiced] / given_hz))
+    factor = voice.pitch_range * STANDARD_SPREAD / setting_spread * 2**delivery.melody
+    added = melody(phones, delivery)
+    shift = 12 * np.log2(voice.pitch_hz / given_hz) + np.interp(times, np.arange(len(added)) * STEP_S, added)
+    shift += (factor - 1) * tones
     irregularity = Irregularity(
-        jitter=0.004 + delivery.jitter / 100, shimmer=0.02 + delivery.shimmer / 100, creak=delivery.creak,
-        tremor_semitones=delivery.tremor, tremor_hz=6.5,
+        jitter=RESTING_JITTER + delivery.jitter / 100, shimmer=RESTING_SHIMMER + delivery.shimmer / 100,
+        creak=delivery.creak, tremor_semitones=delivery.tremor,
     )  # fmt: skip
     return respace(samples, rate, find_pulses(samples, rate, f0), shift, irregularity, rng)

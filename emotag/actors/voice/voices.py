@@ -32,7 +32,7 @@ class Voice:
     pitch_hz: float
     """Usual F0 of neutral speech, about its mean."""
     pitch_range: float = 1.0
-    """Liveliness of the melody: 0 monotone, 1 espeak-ng's own."""
+    """Liveliness of the melody: 0 monotone, 1 a standard deviation of F0 of 2.6 semitones."""
     rate_wpm: float = 170.0
     """Words per minute of neutral speech."""
     tract: float = 1.0
@@ -41,7 +41,7 @@ class Voice:
     """0 to 1: noise of air in the voice at rest."""
     tilt_db: float = 0.0
     """Spectral tilt at rest, dB per octave above 500 Hz against the variant's own; negative is softer."""
-    level_db: float = -26.0
+    level_db: float = -30.0
     """Level of neutral speech, dB RMS re full scale, pauses left out; room is kept above it for anger."""
     expressiveness: float = 1.0
     """How much emotion this person lets be heard: factor on every change."""
@@ -50,7 +50,7 @@ class Voice:
         check_variant(self.variant)
         limits = {
             "pitch_hz": (60, 320), "pitch_range": (0, 2), "rate_wpm": (100, 300), "tract": (0.85, 1.2),
-            "breathiness": (0, 1), "tilt_db": (-6, 6), "level_db": (-45, -20), "expressiveness": (0, 1.5),
+            "breathiness": (0, 1), "tilt_db": (-6, 6), "level_db": (-45, -24), "expressiveness": (0, 1.5),
         }  # fmt: skip
         for name, (low, high) in limits.items():
             value = getattr(self, name)
@@ -62,11 +62,11 @@ VOICES: dict[str, Voice] = {
     "alto": Voice("f1", 172, 0.9, 160, 0.98, 0.05, -0.4, expressiveness=1.0),
     "bright": Voice("Annie", 226, 1.0, 178, 1.03, 0.0, 0.6, expressiveness=1.1),
     "clear": Voice("belinda", 204, 1.1, 168, 1.0, 0.0, 0.0, expressiveness=0.95),
-    "soft": Voice("steph", 188, 0.85, 155, 1.02, 0.15, -0.8, level_db=-27.5, expressiveness=0.9),
+    "soft": Voice("steph", 188, 0.85, 155, 1.02, 0.15, -0.8, level_db=-31.5, expressiveness=0.9),
     "baritone": Voice("m3", 106, 1.0, 165, 0.98, 0.0, 0.0, expressiveness=1.0),
     "bass": Voice("m7", 90, 0.9, 152, 0.95, 0.05, -0.5, expressiveness=0.95),
     "tenor": Voice("m6", 132, 1.15, 176, 1.04, 0.0, 0.5, expressiveness=1.1),
-    "husky": Voice("m1", 112, 0.85, 160, 1.0, 0.2, -0.6, level_db=-27.0, expressiveness=0.9),
+    "husky": Voice("m1", 112, 0.85, 160, 1.0, 0.2, -0.6, level_db=-31.0, expressiveness=0.9),
 }
 """Eight people, four of each sex."""
 
@@ -103,6 +103,6 @@ def draw_voice(rng: np.random.Generator | int, sex: Sex) -> Voice:
         tract=round(float(rng.uniform(*TRACT[sex])), 2),
         breathiness=round(float(rng.uniform(0, 0.2)), 3),
         tilt_db=round(float(rng.uniform(-0.8, 0.8)), 3),
-        level_db=round(float(rng.uniform(-28, -25)), 2),
+        level_db=round(float(rng.uniform(-32, -29)), 2),
         expressiveness=round(float(rng.uniform(0.85, 1.15)), 3),
     )
