@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from emotag.errors import InputError
-from emotag.tables import FPS
+from emotag.tables import FPS, numbers, strings, to_numpy
 from emotag.vocabulary import ACTION_UNITS, EMOTIONS, au_column
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,13 @@ def join_tables(
     rows = next(iter(lengths.values()))
     frames = np.arange(rows, dtype=np.int32)
     columns: dict[str, Any] = {
-        "identity": pa.array([identity] * rows, pa.string()),
-        "clip": pa.array([clip] * rows, pa.string()),
-        "frame": pa.array(frames),
-        "time_s": pa.array(frames / FPS),
+        "identity": strings([identity] * rows),
+        "clip": strings([clip] * rows),
+        "frame": numbers(frames),
+        "time_s": numbers(frames / FPS),
     }
     for stage, table in tables.items():
-        if not np.array_equal(table["frame"].to_numpy(), frames):
+        if not np.array_equal(to_numpy(table["frame"]), frames):
             raise InputError(f"clip {clip}: the table of stage {stage} does not number its frames 0…{rows - 1}")
         if "valid" in table.column_names:
             columns[f"valid_{stage}"] = table["valid"]
@@ -81,7 +81,7 @@ def join_tables(
         if name not in tables[field.stage].column_names:
             raise InputError(f"clip {clip}: the table of stage {field.stage} has no column {name}; run it again")
         columns[name] = _checked(clip, name, field, tables[field.stage][name])
-    return pa.table(columns)
+    return pa.Table.from_arrays(list(columns.values()), names=list(columns))
 
 
 def _checked(clip: str, name: str, field: Field, values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -94,12 +94,10 @@ def _checked(clip: str, name: str, field: Field, values: pa.ChunkedArray) -> pa.
     if not kinds[field.kind](values.type):
         raise InputError(f"clip {clip}: column {name} of stage {field.stage} is {values.type}, expected {field.kind}")
     if field.kind in ("list", "float"):
-        flat = pc.list_flatten(values) if field.kind == "list" else values
-        numbers = flat.to_numpy()
-        bad = ~np.isnan(numbers) & ((numbers < field.low) | (numbers > field.high))
-        if bad.any() or np.isinf(numbers).any():
-            width = values.type.list_size if field.kind == "list" else 1
-            frame = int(np.flatnonzero(bad | np.isinf(numbers))[0]) // width
+        rows = to_numpy(values).reshape(len(values), -1)
+        bad = np.isinf(rows) | ((rows < field.low) | (rows > field.high))  # NaN is neither
+        if bad.any():
+            frame = int(np.flatnonzero(bad.any(axis=1))[0])
             raise InputError(
                 f"clip {clip}, frame {frame}: {name} of stage {field.stage} is outside [{field.low}, {field.high}]"
             )
@@ -112,12 +110,15 @@ def read_features(
     clips: Iterable[str] | None = None,
     identities: Iterable[str] | None = None,
     columns: list[str] | None = None,
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Read the feature store as pandas, sorted by clip and frame; identity and clip are columns.
 
     Example: `read_features(identities=["ada"], columns=["clip", "frame", "AU12_r", "e"])`.
     Raises InputError when there is no such store.
     """
+    import pandas as pd  # for analysis only: the stages need neither of them
+    import pyarrow.dataset as ds
+
     files = sorted(Path(root).glob("*.parquet"))
     if not files:
         raise InputError(f"{root}: holds no feature tables; run `dvc repro`")

@@ -1,16 +1,23 @@
-"""Per-frame tables: Parquet with the key columns `clip`, `frame`, `time_s`, and a note on how they were made."""
+"""Per-frame tables: Parquet with the key columns `clip`, `frame`, `time_s`, and a note on how they were made.
+
+Arrays go to Arrow and back by their memory: pyarrow's own `array` and `to_numpy` import pandas on their first call, half
+a second in each of a clip's stages.
+"""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emotag.errors import InputError
 from emotag.files import atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FPS = 25
 """The one frame rate after `ingest`: frame i is at i / 25 s."""
@@ -31,23 +38,53 @@ def frame_table(clip: str, columns: dict[str, Any]) -> pa.Table:
     rows = next(iter(lengths.values()))
     frames = np.arange(rows, dtype=np.int32)
     made: dict[str, pa.Array] = {
-        "clip": pa.array([clip] * rows, pa.string()),
-        "frame": pa.array(frames),
-        "time_s": pa.array(frames / FPS, pa.float64()),
+        "clip": strings([clip] * rows),
+        "frame": numbers(frames),
+        "time_s": numbers(frames / FPS),
     }
     for name, values in columns.items():
         made[name] = _column(values, rows)
-    return pa.table(made)
+    return pa.Table.from_arrays(list(made.values()), names=list(made))
 
 
 def _column(values: Any, rows: int) -> pa.Array:
     if isinstance(values, list) and (not values or isinstance(values[0], str | None)):
-        return pa.array(values, pa.string())
+        return strings(values)
     array = np.asarray(values)
     if array.ndim == 1:
-        return pa.array(array.astype(np.float32) if array.dtype.kind == "f" else array)
-    flat = np.ascontiguousarray(array.reshape(rows, -1), dtype=np.float32)
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel()), flat.shape[1])
+        return numbers(array.astype(np.float32) if array.dtype.kind == "f" else array)
+    flat = array.reshape(rows, -1).astype(np.float32)
+    return pa.FixedSizeListArray.from_arrays(numbers(flat.ravel()), flat.shape[1])
+
+
+def numbers(
+    values: np.ndarray,  # (N,) bool, integers or floats
+) -> pa.Array:
+    """Give an array as an Arrow array of the same type, without nulls (NaN stays NaN)."""
+    kind = pa.from_numpy_dtype(values.dtype)
+    stored = np.packbits(values, bitorder="little") if values.dtype == bool else np.ascontiguousarray(values)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(stored)])
+
+
+def strings(values: Sequence[str | None]) -> pa.Array:
+    """Give strings as an Arrow array; None is null."""
+    encoded = [(value or "").encode() for value in values]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    valid = np.packbits(np.array([value is not None for value in values], dtype=bool), bitorder="little")
+    buffers = [pa.py_buffer(valid), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(values), buffers)
+
+
+def to_numpy(
+    values: pa.Array | pa.ChunkedArray,  # (N,) bool, integers, floats or fixed-size lists of them; no nulls
+) -> np.ndarray:
+    """Give a copy of an Arrow array as (N,), or (N, n) for lists."""
+    array = pa.concat_arrays(values.chunks) if isinstance(values, pa.ChunkedArray) else values
+    if pa.types.is_fixed_size_list(array.type):
+        return to_numpy(array.flatten()).reshape(len(array), array.type.list_size)
+    if pa.types.is_boolean(array.type):
+        return np.from_dlpack(array.cast(pa.uint8())).astype(bool)
+    return np.from_dlpack(array).copy()
 
 
 def write_table(path: Path | str, table: pa.Table, metadata: dict[str, Any]) -> None:
@@ -61,7 +98,8 @@ def read_table(path: Path | str) -> pa.Table:
     """Read a table. Raises InputError when it is missing or is not Parquet."""
     path = Path(path)
     try:
-        return pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # pq.read_table would look for a data set, and import pandas
+            return file.read()
     except FileNotFoundError:
         raise InputError(f"{path}: not found; run the stage that makes it (`dvc repro`)") from None
     except pa.ArrowInvalid as error:
@@ -74,7 +112,7 @@ def read_metadata(path: Path | str) -> dict[str, Any]:
     return dict(json.loads(note.get(_METADATA, b"{}")))
 
 
-def to_frame(table: pa.Table) -> pd.DataFrame:
+def to_frame(table: pa.Table) -> "pd.DataFrame":
     """Give the table as pandas; list columns hold one numpy row per cell."""
     return table.to_pandas()
 
@@ -88,8 +126,4 @@ def column(table: pa.Table, name: str) -> np.ndarray:
         raise InputError(
             f"the table has no column '{name}' (it has: {', '.join(table.column_names)}); run its stage again"
         )
-    chunked = table[name].combine_chunks()
-    array = chunked.combine_chunks() if isinstance(chunked, pa.ChunkedArray) else chunked
-    if pa.types.is_fixed_size_list(array.type):
-        return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), array.type.list_size).copy()
-    return array.to_numpy(zero_copy_only=False).copy()
+    return to_numpy(table[name])

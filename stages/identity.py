@@ -12,7 +12,7 @@ from emotag.media.video import frames_at
 from emotag.perception.identity.descriptor import Descriptor
 from emotag.perception.identity.protocol import EMBEDDING, most_neutral
 from emotag.progress import summary, track
-from emotag.tables import column, read_metadata, read_table, write_table
+from emotag.tables import column, numbers, read_metadata, read_table, strings, write_table
 from stages.run import run
 from stages.settings import load_settings
 from stages.workspace import Workspace
@@ -42,13 +42,14 @@ def identity(identity: Annotated[str, typer.Option(help="Name of an identity in 
     embedding = engine.embed(points, images)
 
     target = workspace.file("identity", identity, "parquet")
-    table = pa.table(
-        {
-            "identity": pa.array([identity]),
-            "embedding": pa.FixedSizeListArray.from_arrays(pa.array(embedding.astype(np.float32)), EMBEDDING),
-            "frames": pa.array([chosen.tolist()], pa.list_(pa.int32())),
-        }
-    )
+    columns = {
+        "identity": strings([identity]),
+        "embedding": pa.FixedSizeListArray.from_arrays(numbers(embedding.astype(np.float32)), EMBEDDING),
+        "frames": pa.ListArray.from_arrays(
+            numbers(np.array([0, len(chosen)], np.int32)), numbers(chosen.astype(np.int32))
+        ),
+    }
+    table = pa.Table.from_arrays(list(columns.values()), names=list(columns))
     note = {
         "engine": engine.name,
         "version": engine.version,
