@@ -30,8 +30,8 @@ class Gesture:
     end_s: float
     pause: bool
     stressed: bool  # a vowel with primary stress
-    after_pause: bool = False
-    before_pause: bool = False
+    silence_before_s: float = 0.0  # length of the pause right before it
+    silence_after_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def gestures(phones: Sequence[Phone]) -> tuple[Gesture, ...]:
         for part, start, end in zip(parts, edges, edges[1:]):
             stressed = part.kind == "vowel" and phone.stress == 2
             found.append(Gesture(viseme(part, phone.stress), float(start), float(end), part.kind == "pause", stressed))
-    silent = [True, *(gesture.pause for gesture in found), True]
-    return tuple(replace(gesture, after_pause=silent[i], before_pause=silent[i + 2]) for i, gesture in enumerate(found))
+    silence = [_PAUSE_EDGE_S, *(g.end_s - g.start_s if g.pause else 0.0 for g in found), _PAUSE_EDGE_S]
+    return tuple(replace(g, silence_before_s=a, silence_after_s=b) for g, a, b in zip(found, silence, silence[2:]))
 
 
 def articulate(found: Sequence[Gesture], count: int, shortest_s: float) -> Speech:
@@ -102,10 +102,9 @@ def _contact(
     start, end = gesture.start_s, gesture.start_s + _HELD * (gesture.end_s - gesture.start_s)
     missing = max(shortest_s - (end - start), 0.0) / 2
     start, end = start - missing, end + missing
-    if gesture.after_pause:  # resting lips stay together until their first sound, and after their last
-        start -= _PAUSE_EDGE_S
-    if gesture.before_pause:
-        end += _PAUSE_EDGE_S
+    # Resting lips stay together until their first sound, and after their last.
+    start -= min(gesture.silence_before_s, _PAUSE_EDGE_S)
+    end += min(gesture.silence_after_s, _PAUSE_EDGE_S)
     approach = np.clip((time - (start - _APPROACH_S)) / _APPROACH_S, 0, 1)
     release = np.clip((end + _RELEASE_S - time) / _RELEASE_S, 0, 1)
     return _ease(approach) * _ease(release)

@@ -123,6 +123,21 @@ def close_lips(
     curves["jaw"] = curves["jaw"] + crossing / gap.jaw
 
 
+def limit_opening(curves: Curves, gap: LipGap) -> None:
+    """Keep an emotion that bares the teeth from tearing a speaking mouth open: lips give in before the jaw. In place.
+
+    Beyond _WIDE_MM the opening is compressed, approaching _WIDEST_MM.
+    """
+    opening = gap.raised(curves) + gap.dropped(curves)
+    room = _WIDEST_MM - _WIDE_MM
+    wanted = np.where(opening > _WIDE_MM, _WIDE_MM + room * np.tanh((opening - _WIDE_MM) / room), opening)
+    lips = np.maximum(opening - gap.jaw * curves["jaw"], 1e-6)
+    left = np.clip(1 - (opening - wanted) / lips, 0, 1)
+    for name in ("mouthUpperUp", "mouthLowerDown", "noseSneer", "mouthFunnel"):
+        for side in _sides(curves, name):
+            curves[side] = curves[side] * (left if name != "noseSneer" else 0.5 + 0.5 * left)
+
+
 def _sides(curves: Curves, name: str) -> tuple[str, ...]:
     return (name,) if name in curves else (f"{name}_L", f"{name}_R")
 
@@ -130,7 +145,8 @@ def _sides(curves: Curves, name: str) -> tuple[str, ...]:
 _WEAKENED = {"mouthUpperUp": 0.25, "mouthLowerDown": 0.1, "mouthFunnel": 0.3, "noseSneer": 0.7, "mouthShrugUpper": 0.5}
 """What is left of an expression while the lips are sealed."""
 _BITE_WEAKENS = {"mouthLowerDown": 1.0, "mouthFunnel": 0.6}
+_WIDE_MM, _WIDEST_MM = 15.0, 22.0
 _PRESSED = 0.22
-_SEALED_JAW = 0.10  # radians: the lips can still reach each other
+_SEALED_JAW = 0.12  # radians: the lips can still reach each other
 _TEETH_BELOW_LIP_MM = 1.5  # the edge of the upper teeth under the resting upper lip
 _PRESSED_FLESH_MM = 1.0  # lips are soft: that much overlap is a press

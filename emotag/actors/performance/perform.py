@@ -7,7 +7,7 @@ from emotag.actors.performance.dynamics import LEVELS, Accent, accents, bump, em
 from emotag.actors.performance.eyes import blinks, eyes_pose, gaze, lids_of_gaze
 from emotag.actors.performance.facs import action_units
 from emotag.actors.performance.life import carriage
-from emotag.actors.performance.lips import CLOSE, Curves, LipGap, close_lips
+from emotag.actors.performance.lips import CLOSE, Curves, LipGap, close_lips, limit_opening
 from emotag.actors.performance.manner import Manner
 from emotag.actors.performance.prototypes import AU_SHAPES, PROTOTYPES, UPPER_UNITS, Prototype
 from emotag.actors.performance.visemes import CONTROLS
@@ -71,6 +71,7 @@ def perform(
     _express(curves, prototype, manner, e)
     _habits(curves, manner, _accent_curve(accented, frames, fps) * manner.nods)
     _add_speech(curves, mouth)
+    limit_opening(curves, gap)
     seal, bite = at_frames(speech.seal, frames, fps), at_frames(speech.bite, frames, fps)
     _press(curves, prototype, e * seal)
     close_lips(curves, seal, bite, gap)

@@ -103,7 +103,7 @@ PROTOTYPES: dict[str, Prototype] = {
         bearing=Bearing(pitch=-0.075, forward=-0.005, height=0.002, mobility=1.1, blinks=0.6, aversion=0.5),
     ),
     "disgust": Prototype(
-        {9: 1.00, 10: 0.55, 15: 0.50, 16: 0.45, 4: 0.40, 7: 0.50, 17: 0.35},
+        {9: 1.00, 10: 0.45, 15: 0.50, 16: 0.35, 4: 0.40, 7: 0.50, 17: 0.35},
         onset_s=(0.35, 0.6),
         articulation=Articulation(jaw=0.90, lips=0.95),
         bearing=Bearing(pitch=-0.035, forward=-0.003, yaw=0.05, mobility=0.9, aversion=1.3),
