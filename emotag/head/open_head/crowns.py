@@ -63,25 +63,25 @@ _FRONT_LEVELS = np.array([0.0, 0.0, 0.48, 0.86, 1.0])
 _FRONT_OUTER = np.array([0.30, 0.32, 0.27, 0.13, 0.055])
 _FRONT_INNER = np.array([0.50, 0.60, 0.36, 0.14, 0.055])
 """Offsets of the faces from the edge's line, in labiolingual depths: cingulum behind, gentle curve in front."""
-_CANINE_SHOULDER = 0.62
+_CANINE_SHOULDER = 0.72
 _ACROSS = np.array([1.0, 0.62, 0.0, -0.62, -1.0, -0.5, 0.0, 0.5])
 _OUTER = np.array([0.0, 0.86, 1.0, 0.86, 0.0, 0.0, 0.0, 0.0])
 _INNER = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.78, 1.0, 0.78])
 _EDGE_DROP = {
     "central": np.array([0.9, 0.12, 0.0, 0.05, 0.45, 0.1, 0.1, 0.2]),
     "lateral": np.array([1.2, 0.25, 0.0, 0.12, 0.6, 0.2, 0.2, 0.3]),
-    "canine": np.array([2.7, 1.5, 0.0, 1.2, 2.1, 1.4, 0.5, 1.6]),
+    "canine": np.array([1.6, 0.7, 0.0, 0.5, 1.2, 0.8, 0.3, 0.9]),
 }
 """Millimetres by which the edge's points stay behind its middle: the distal corner is the rounder one."""
 
 
 def _anterior(crown: Crown) -> tuple[np.ndarray, None]:
     levels = _FRONT_LEVELS.copy()
-    widths = np.array([0.85 * crown.neck, crown.neck, 0.94 * crown.width, crown.width, 0.88 * crown.width]) / 2
+    widths = np.array([0.85 * crown.neck, (2 * crown.neck + crown.width) / 3, 0.96 * crown.width, crown.width, 0.88 * crown.width]) / 2
     if crown.kind == "canine":
         levels[3] = _CANINE_SHOULDER
-        levels[2] = 0.36
-        widths[4] = 0.30 * crown.width
+        levels[2] = 0.40
+        widths[4] = 0.29 * crown.width
     rings = np.empty((len(levels), len(_ACROSS), 3))
     rings[..., 0] = widths[:, None] * _ACROSS * _CLEARANCE
     rings[..., 1] = crown.depth * (np.outer(_FRONT_OUTER, _OUTER) - np.outer(_FRONT_INNER, _INNER))

@@ -6,13 +6,13 @@ from emotag.head.open_head.crowns import ANTERIOR, inner_bulge, outer_bulge
 from emotag.head.open_head.dental import Row, Tooth
 from emotag.head.open_head.mesh import Mesh, grid_faces
 
-PAPILLA = 0.45
+PAPILLA = 0.50
 """Height of the papilla between two teeth, in crown heights (Tarnow et al. 1992: it fills nearly half of the crown)."""
 
 
 def gums(
     row: Row,
-    upper_vault: float = 0.011,  # metres that the palate rises above the necks of the teeth, in the middle
+    upper_vault: float = 0.009,  # metres that the palate rises above the necks of the teeth, in the middle
 ) -> Mesh:
     """Give the gum of one jaw, and over the upper teeth the hard palate.
 
@@ -60,12 +60,12 @@ def _section(row: Row, arc: float, tooth: Tooth, between: float, behind: float) 
     middle, half = (outer - inner) / 2, (outer + inner) / 2
     half *= 1.0 - 0.45 * behind
     neck = crown.short + crown.height
-    margin = neck - PAPILLA * crown.height * between - 0.3
+    margin = neck - PAPILLA * crown.height * between - 0.8 * (1 - between)
     pinch = 0.30 * between  # the papilla is narrower than the teeth beside it
     # Rows: outwards from the tooth's middle in half depths plus millimetres, height above the edge in millimetres.
     profile = np.array([
-        (middle + half + 1.6, neck + 8.0),
-        (middle + half + 1.3, neck + 4.5),
+        (middle + half + 0.2, neck + 7.0),
+        (middle + half + 0.9, neck + 4.0),
         (middle + half + 0.9 - 0.5 * between, neck + 1.3),
         (middle + half * (1 - pinch) - 0.35, margin),
         (middle, margin + 0.8 * (1 - behind)),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emotag.head.open_head.crowns import outer_bulge
 from emotag.head.open_head.dental import Row
 from emotag.head.open_head.mesh import Mesh, fan_faces, grid_faces
 
@@ -12,11 +13,11 @@ from emotag.head.open_head.mesh import Mesh, fan_faces, grid_faces
 class Bag:
     """Sizes of the bag, metres in the design frame."""
 
-    roof: float = -0.0365  # y of the vestibule's and the palate's lining, over the front teeth
+    roof: float = -0.0350  # y of the vestibule's and the palate's lining, over the front teeth
     floor: float = -0.0880
     half_width: float = 0.0350  # between the cheeks
     throat: float = -0.010  # z where it ends
-    vestibule: float = 0.0025  # between teeth and the inside of the lips
+    vestibule: float = 0.0015  # between the necks of the teeth and the inside of lips and cheeks
 
 
 def socket(
@@ -72,10 +73,11 @@ def _angles(ring: np.ndarray) -> np.ndarray:  # (N,) radians
 # The bag's cross-sections from the front to the throat: depth behind the arch's front (metres); half-width, roof and
 # floor in shares of the bag's.
 _SECTIONS = (
-    (0.020, 0.86, 0.97, 0.96),
+    (0.0145, 0.82, 0.82, 0.86),
+    (0.022, 0.95, 0.94, 0.95),
     (0.036, 1.00, 1.00, 1.00),
     (0.052, 0.98, 0.96, 0.97),
-    (0.068, 0.84, 0.76, 0.92),
+    (0.068, 0.84, 0.80, 0.92),
     (0.084, 0.66, 0.42, 0.84),
 )
 _SQUARE = 0.62
@@ -106,7 +108,8 @@ def _cross_section(angle: np.ndarray, half_width: float, roof: float, floor: flo
 # Rows on the inside of the lips: share of the way to the vestibule's end in y, widening in x.
 _LIP_ROWS = ((0.40, 0.45), (0.85, 0.80))
 _FRONT_WIDTH = 0.78
-"""Half-width of the vestibule's end in front, in the bag's."""
+_FRONT_HEIGHT = 0.80
+"""Half-width and height of the vestibule's end in front, in the bag's."""
 
 
 def _inside_of_lips(ring: np.ndarray, angle: np.ndarray, upper: Row, bag: Bag) -> list[np.ndarray]:
@@ -115,20 +118,29 @@ def _inside_of_lips(ring: np.ndarray, angle: np.ndarray, upper: Row, bag: Bag) -
     target = _cross_section(
         angle,
         _FRONT_WIDTH * bag.half_width,
-        front[1] + 0.88 * (bag.roof - front[1]),
-        front[1] + 0.88 * (bag.floor - front[1]),
+        front[1] + _FRONT_HEIGHT * (bag.roof - front[1]),
+        front[1] + _FRONT_HEIGHT * (bag.floor - front[1]),
         np.zeros(len(angle)),
     )
+    wall_x, wall_z = _wall(upper, bag)
     rows = []
     for up, out in _LIP_ROWS:
         x = ring[:, 0] + out * (target[:, 0] - ring[:, 0])
         y = ring[:, 1] + up * (target[:, 1] - ring[:, 1])
-        wall = front[2] + _LABIAL + bag.vestibule - upper.arch.quadratic * x**2 - upper.arch.quartic * x**4
-        wall = np.maximum(wall, front[2] - _SECTIONS[0][0] + _STEP_BACK * (3 - up))
+        wall = np.maximum(np.interp(np.abs(x), wall_x, wall_z), front[2] - _SECTIONS[0][0] + _STEP_BACK)
         rows.append(np.stack((x, y, np.minimum(wall, ring[:, 2] - _STEP_BACK)), axis=1))
     return rows
 
 
-_LABIAL = 0.0010
-"""Metres that the front faces of the teeth stand before the line of their edges."""
+def _wall(upper: Row, bag: Bag) -> tuple[np.ndarray, np.ndarray]:  # |x| rising, z
+    """The curve that keeps its distance from the outer faces of the upper teeth."""
+    arcs = np.array([tooth.arc for tooth in upper.teeth if tooth.arc > 0])
+    bulges = np.array([outer_bulge(tooth.crown) for tooth in upper.teeth if tooth.arc > 0]) * 1e-3
+    arc = np.linspace(0, arcs[-1], 100)
+    point, _, normal = upper.arch.frame(arc)
+    curve = point + (np.interp(arc, arcs, bulges) + bag.vestibule)[:, None] * normal
+    return np.maximum.accumulate(curve[:, 0]), curve[:, 2]
+
+
 _STEP_BACK = 0.0012
+"""Metres that each row of the lining stays behind the one before it, at least."""

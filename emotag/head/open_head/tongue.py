@@ -13,14 +13,14 @@ GAP = 0.0012
 def tongue(
     lower: Row,
     back: float = 0.012,  # metres, z: where the root of the tongue ends, out of sight
-    arch_height: float = 0.0045,  # metres that the highest part of the back rises above the lower occlusal plane
+    lift: float = 0.0,  # metres by which its back is higher than at rest
 ) -> Mesh:
     """Give the tongue that fills the lower arch; the first vertex is the tip, the last the middle of its root."""
     depths, widths = _inside(lower, back)
     incisor = next(tooth for tooth in lower.teeth if tooth.arc > 0)
     along = (depths[0] - depths) / (depths[0] - back)  # 0 at the tip, 1 at the root
     plane = lower.arch.front[1] + lower.arch.rise * (lower.arch.front[2] - depths)
-    top = plane + np.interp(along, _ALONG, np.array(_TOP) * arch_height)
+    top = plane + np.interp(along, _ALONG, _TOP) + lift
     thickness = np.interp(along, _ALONG, _THICKNESS)
     turn = 2 * np.pi * np.arange(_AROUND) / _AROUND
     side = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** _SQUARE
@@ -45,14 +45,14 @@ def tongue(
 
 _AROUND = 16
 _RINGS = 13
-_SQUARE = 0.75  # below 1: cross-sections are squarer than ellipses
+_SQUARE = 0.85  # below 1: cross-sections are squarer than ellipses
 _ALONG = (0.0, 0.06, 0.2, 0.45, 0.75, 1.0)
-_TOP = (-1.25, -0.75, 0.05, 1.0, 0.9, -0.6)
-"""Height of the back over the occlusal plane, in arch heights."""
-_THICKNESS = (0.0030, 0.0055, 0.0095, 0.0150, 0.0185, 0.0160)
-_GROOVE = (0.0002, 0.0004, 0.0009, 0.0014, 0.0012, 0.0004)
+_TOP = (-0.0034, -0.0022, -0.0004, 0.0012, 0.0002, -0.0055)
+"""Metres: height of the back over the occlusal plane."""
+_THICKNESS = (0.0032, 0.0055, 0.0095, 0.0145, 0.0160, 0.0130)
+_GROOVE = (0.0003, 0.0006, 0.0012, 0.0018, 0.0014, 0.0004)
 """Metres."""
-_TAPER = (0.45, 0.72, 0.93, 1.0, 1.0, 0.9)
+_TAPER = (0.70, 0.86, 0.96, 1.0, 1.0, 0.9)
 """Width in widths of the arch's inside: the tip is round."""
 
 
