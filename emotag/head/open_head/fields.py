@@ -23,11 +23,12 @@ Millimetres = tuple[float, float, float]
 INTEROCULAR_MM = 62.0
 """Distance of the eyeball centres of the reference face (Dodgson 2004: mean pupillary distance 63 mm)."""
 
-_CUT = np.exp(-0.5 * 3.0**2)
-"""A Gaussian ends at three sigmas."""
+_END = 5.0
+"""A pull ends at five times its reach."""
 _LIP_ROOM_MM, _LIP_BLEND_MM = 9.0, 8.0
 """How far apart the lips count at the middle of the slit, and over which height their sides blend beyond its corners."""
 _NORMAL_SMOOTHING = 12
+_MIDLINE_MM = 1.0
 
 ANCHORS: dict[str, tuple[int, ...]] = {
     "brow_inner": (22,), "brow_middle": (24,), "brow_outer": (26,),
@@ -134,15 +135,17 @@ class Face:
         """Share of one side of the face; both sides sum to 1 everywhere."""
         return smoothstep(side * self.points[:, 0] / self.mm, -blend, blend)
 
-    def gaussian(
+    def near(
         self,
         centre: np.ndarray,  # (3,) metres
         reach: float | Millimetres,
     ) -> np.ndarray:  # (V,) in [0, 1]
-        """1 at the centre, 0 from three sigmas on."""
+        """1 at the centre, a Gaussian of standard deviation `reach` close by, 0 from five reaches on.
+
+        Farther out it falls like an exponential: skin is elastic, what is dragged drags its surroundings.
+        """
         scaled = (self.points - centre) / (np.broadcast_to(reach, 3) * self.mm)
-        bell = np.exp(-0.5 * (scaled**2).sum(1))
-        return np.clip((bell - _CUT) / (1 - _CUT), 0, None)
+        return np.clip((_fall((scaled**2).sum(1)) - _fall(_END**2)) / (1 - _fall(_END**2)), 0, None)
 
     def pulled(
         self,
@@ -154,10 +157,17 @@ class Face:
         total = np.zeros_like(self.points)
         for pull in pulls:
             centre = self.anchor(pull.at, side) + mirror * pull.shift * self.mm
-            weight = self.gaussian(centre, pull.reach) * self._lip_weight(pull.lip)
+            weight = self.near(centre, pull.reach) * self._lip_weight(pull.lip)
             total += weight[:, None] * (mirror * np.array(pull.by) + pull.out * self.normals) * self.mm
         total[~self.soft] = 0
         return total
+
+    def symmetric(self, pulls: Iterable[Pull]) -> np.ndarray:  # (V, 3) metres
+        """Sum of pulls on both sides; those on the midline count once."""
+        pulls = list(pulls)
+        middle = [pull for pull in pulls if abs(self.anchor(pull.at)[0] / self.mm + pull.shift[0]) < _MIDLINE_MM]
+        beside = [pull for pull in pulls if pull not in middle]
+        return self.pulled(middle) + self.pulled(beside, 1) + self.pulled(beside, -1)
 
     def _lip_weight(self, lip: str) -> np.ndarray | float:
         if lip == "both":
@@ -180,6 +190,10 @@ class Face:
             mixed = 0.5 * values + 0.5 * total / count
             values = mixed if where is None else np.where(where[:, None], mixed, values)
         return values
+
+
+def _fall(square: np.ndarray | float) -> np.ndarray:  # square of distance over reach
+    return np.exp(2 * (1 - np.sqrt(1 + 0.5 * np.asarray(square))))
 
 
 def slit_height(

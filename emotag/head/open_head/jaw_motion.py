@@ -12,6 +12,10 @@ _RIGID = {
     Part.UPPER_TEETH: 0.0, Part.UPPER_GUMS: 0.0, Part.LOWER_TEETH: 1.0, Part.LOWER_GUMS: 1.0, Part.TONGUE: 1.0,
     Part.LEFT_EYE: 0.0, Part.RIGHT_EYE: 0.0, Part.LEFT_EAR: 0.0, Part.RIGHT_EAR: 0.0,
 }  # fmt: skip
+_CHIN, _UPPER_LIP = 0.92, 0.08
+"""Skin slides a little over the chin's bone, and the upper lip is drawn down a little."""
+_SLIDING = 0.5
+"""Share of the jaw's turn by which skin over the side of the mandible stays behind."""
 _SMOOTHING = 4
 
 
@@ -28,14 +32,16 @@ def _weights(face: Face) -> np.ndarray:
     slit = np.arctan2(corner[1], corner[2])
     under = face.anchor("chin") - surface.jaw_hinge
     chin = np.arctan2(under[1], under[2])
-    cheek = 1 - smoothstep(around, slit - 0.30, slit + 0.22)
-    lips = 1 - face.upper_lip
-    near_slit = face.gaussian(face.anchor(("corner",)) * (0, 1, 1), (24, 14, 18))
-    weight = cheek + np.clip(1.6 * near_slit, 0, 1) * (lips - cheek)
-    throat = smoothstep(around, chin - 0.75, chin - 0.10)
-    ahead = smoothstep(np.hypot(offset[:, 1], offset[:, 2]), 18, 45)
-    weight = weight * throat * ahead
-    weight = face.smoothed(weight[:, None], _SMOOTHING, face.soft)[:, 0]
+    top = slit + 0.20 + 0.40 * smoothstep(np.abs(offset[:, 0]), 8, 28)  # cheeks give way higher up than the nose does
+    cheek = 1 - smoothstep((around - slit + 0.45) / (top - slit + 0.45), 0, 1)
+    aside = 1 - _SLIDING * smoothstep(np.abs(offset[:, 0]), 14, 50)
+    near_slit = np.clip(1.6 * face.near(face.anchor("seam"), (18, 9, 16)), 0, 1)
+    lips = _UPPER_LIP + (_CHIN - _UPPER_LIP) * (1 - face.upper_lip)
+    weight = _CHIN * cheek * aside
+    weight += near_slit * (lips - weight)
+    throat = smoothstep(around, chin - 0.65, chin - 0.10)
+    ahead = smoothstep(np.hypot(offset[:, 1], offset[:, 2]), 15, 60)
+    weight = face.smoothed((weight * throat * ahead)[:, None], _SMOOTHING, face.soft)[:, 0]
     for part, value in _RIGID.items():
         weight[surface.part == part] = value
     return np.clip(weight, 0, 1)
@@ -55,13 +61,15 @@ def opened(
 
 
 _STRETCH = (
-    Pull("corner", by=(-3.0, 0.0, -1.0), reach=(12, 14, 16)),
-    Pull(("corner", "jaw_angle"), out=-3.0, reach=(16, 20, 22)),
+    # The open mouth is narrower, and the cheeks are drawn in over the teeth.
+    Pull("corner", by=(-1.8, 0.0, -1.0), reach=(10, 10, 13)),
+    Pull("corner", shift=(16, 0, -8), by=(-2.0, 1.0, -1.8), reach=(12, 14, 16)),
+    # The floor of the mouth gives way downwards and forwards instead of turning into the throat.
+    Pull("chin", shift=(0, -14, -44), by=(0.0, -16.0, 9.0), reach=(15, 12, 20)),
+    Pull("chin", shift=(30, -8, -66), by=(7.0, -5.0, 0.0), reach=(13, 18, 22)),
 )
-"""The open mouth narrows and the cheeks are drawn in over the teeth."""
 
 
 def jaw_corrective(surface: HeadSurface) -> np.ndarray:  # (V, 3) metres
     """Offset in the rest pose, before skinning, at the full opening of 0.44 rad; scale it by sin θ / sin 0.44."""
-    face = Face(surface)
-    return face.pulled(_STRETCH, 1) + face.pulled(_STRETCH, -1)
+    return Face(surface).symmetric(_STRETCH)

@@ -3,13 +3,13 @@
 import numpy as np
 
 from emotag.head.open_head.expressions.brow import BROW
-from emotag.head.open_head.expressions.eyes import MOVES, Lids, kept_clear, lid_shape, lids_of
+from emotag.head.open_head.expressions.eyes import MOVES, kept_clear, lid_shape, lids_of
 from emotag.head.open_head.expressions.jaw_shift import jaw_shifts
 from emotag.head.open_head.expressions.lips import LIPS, SIDEWAYS, TRAILING
 from emotag.head.open_head.expressions.mouth import CORNERS
 from emotag.head.open_head.expressions.mouth_close import mouth_close
 from emotag.head.open_head.expressions.nose_cheek import NOSE_CHEEK
-from emotag.head.open_head.fields import Face, Pull
+from emotag.head.open_head.fields import Face
 from emotag.head.open_head.surface import HeadSurface
 
 SIDES = {"L": 1, "R": -1}
@@ -22,7 +22,7 @@ def expression_shapes(surface: HeadSurface) -> dict[str, np.ndarray]:  # name ->
     face = Face(surface)
     lids = {letter: lids_of(face, side) for letter, side in SIDES.items()}
     shapes = jaw_shifts(face) | {"mouthClose": mouth_close(face)}
-    shapes |= {name: _symmetric(face, pulls) for name, pulls in LIPS.items()}
+    shapes |= {name: face.symmetric(pulls) for name, pulls in LIPS.items()}
     for letter, side in SIDES.items():
         for name, pulls in (BROW | NOSE_CHEEK | CORNERS).items():
             shape = face.pulled(pulls, side)
@@ -36,13 +36,3 @@ def expression_shapes(surface: HeadSurface) -> dict[str, np.ndarray]:  # name ->
         for stem in SIDEWAYS:
             shapes[stem + name] = face.pulled(SIDEWAYS[stem], side) + face.pulled(TRAILING[stem], -side)
     return {name: shapes[name] for name in sorted(shapes)}
-
-
-def _symmetric(face: Face, pulls: tuple[Pull, ...]) -> np.ndarray:
-    """Pulls on the midline count once, the others on both sides."""
-    middle = [pull for pull in pulls if abs(face.anchor(pull.at)[0] / face.mm + pull.shift[0]) < 1.0]
-    beside = [pull for pull in pulls if pull not in middle]
-    return face.pulled(middle) + face.pulled(beside, 1) + face.pulled(beside, -1)
-
-
-__all__ = ["Lids", "expression_shapes"]

@@ -12,9 +12,11 @@ BROW: dict[str, tuple[Pull, ...]] = {
     ),
     # AU1, frontalis medialis: the inner brow rises, the skin of the forehead gathers above it.
     "browInnerUp": (
-        Pull("brow_inner", by=(0.5, 5.0, -0.3), reach=(10, 10, 14)),
-        Pull("brow_inner", shift=(4, 22, -6), by=(0.5, 1.5, 0.3), reach=(18, 14, 18)),
-        Pull("brow_middle", by=(0.0, 1.0, -0.3), reach=(12, 9, 14)),
+        Pull("brow_inner", by=(0.5, 4.5, -0.3), reach=(9, 10, 12)),
+        Pull("brow_inner", shift=(6, 18, -6), by=(0.4, 1.8, 0.3), reach=(14, 9, 16)),
+        Pull("brow_inner", shift=(0, 48, -16), by=(0.0, -1.6, 1.6), reach=(22, 13, 24)),
+        Pull("nasion", shift=(10, -14, -6), by=(-0.1, 0.8, -0.2), reach=(14, 14, 16)),
+        Pull("brow_outer", by=(-0.2, 0.8, -0.1), reach=(10, 8, 12)),
     ),
     # AU2, frontalis lateralis: the outer brow rises and arches.
     "browOuterUp": (

@@ -11,11 +11,14 @@ from emotag.head.open_head.fields import Face, Pull, ball_radius, smoothstep, un
 
 _MARGIN_REACH = 1.45
 """Vertices within this many ball radii of the eye's centre may belong to a lid's margin."""
-_BINS = 28
+_STEEPEST = 0.9
+"""Radians of elevation per radian along the fissure, seen as half an ellipse: how fast a margin may rise."""
 _CLEARANCE_MM = 0.35
-_UPPER_FOLD, _LOWER_FOLD = 0.50, 0.55
-"""Radians above (below) the margin at which skin no longer follows the lid: crease under the brow, infraorbital fold."""
-_MEETING = 0.10
+_BESIDE_MM = 6.0
+"""How far beyond the corners of the eye skin still follows the lids."""
+_THICKNESS_MM = (4.0, 9.0)
+"""Skin up to the first height over the ball is lid; from the second on it belongs to the orbit's rim."""
+_MEETING = 0.12
 """Height at which closed lids meet, as a share of the open fissure above the lower margin."""
 
 
@@ -25,29 +28,43 @@ class LidMove:
 
     upper: float
     lower: float
+    fold: float = 0.38  # radians from the margin at which skin no longer follows
 
 
 MOVES: dict[str, LidMove] = {
     "eyeBlink": LidMove(_MEETING - 1, _MEETING),
-    "eyeWide": LidMove(0.36, 0.02),
-    "eyeSquint": LidMove(-0.06, 0.24),
-    "eyeLookUp": LidMove(0.38, 0.15),
-    "eyeLookDown": LidMove(-0.74, -0.22),
+    "eyeWide": LidMove(0.32, 0.01, fold=0.45),
+    "eyeSquint": LidMove(0.0, 0.10),
+    "eyeLookUp": LidMove(0.33, 0.14, fold=0.45),
+    "eyeLookDown": LidMove(-0.70, -0.20, fold=0.45),
     "eyeLookIn": LidMove(0.02, 0.0),
     "eyeLookOut": LidMove(-0.02, 0.0),
-    "cheekRaiser": LidMove(0.0, 0.20),
-    "cheekSquint": LidMove(-0.04, 0.14),
+    "cheekRaiser": LidMove(0.0, 0.18),
+    "cheekSquint": LidMove(-0.05, 0.14),
 }
 
 SKIN: dict[str, tuple[Pull, ...]] = {
-    "eyeBlink": (Pull("eye_outer", by=(-0.6, -0.8, 0.2), reach=(5, 5, 8)),),
+    # The lower lid slides towards the nose, the upper's outer part is drawn in.
+    "eyeBlink": (
+        Pull("eye_outer", by=(-0.5, -2.2, 0.0), reach=(5, 6, 8)),
+        Pull("lid_lower", shift=(-5, -1, 0), by=(-3.2, 0.2, 0.0), reach=(8, 3, 6)),
+    ),
     "eyeSquint": (
-        Pull("lid_lower", shift=(0, -11, 0), by=(-1.8, 1.8, 0.5), reach=(12, 8, 14)),
-        Pull("eye_outer", shift=(8, -10, -6), by=(-1.0, 1.2, 0.7), reach=(12, 10, 14)),
+        Pull("lid_lower", shift=(-3, -8, 0), by=(-2.0, 1.9, 0.3), reach=(9, 6, 10)),
+        Pull("eye_outer", shift=(8, -12, -6), by=(-0.6, 0.8, 0.5), reach=(11, 9, 12)),
+        Pull("eye_outer", shift=(0, 8, 0), by=(0.0, -1.2, 0.2), reach=(9, 5, 9)),
     ),
     # The cornea's bulge and the conjunctiva drag the lids along.
-    "eyeLookIn": (Pull(("eye_inner", "eye_outer"), by=(-2.3, 0.0, -0.4), reach=(11, 6, 10)),),
-    "eyeLookOut": (Pull(("eye_inner", "eye_outer"), by=(2.3, 0.0, -0.4), reach=(11, 6, 10)),),
+    "eyeLookIn": (
+        Pull(("eye_inner", "eye_outer"), shift=(0, 4, 0), by=(-2.6, 0.0, 0.0), reach=(8, 6, 8)),
+        Pull("eye_outer", shift=(-1, 1, 0), by=(-0.2, 0.0, 2.6), reach=(5, 8, 7)),
+        Pull("eye_inner", shift=(3, 3, 0), by=(0.6, 0.3, -1.5), reach=(5, 7, 7)),
+    ),
+    "eyeLookOut": (
+        Pull(("eye_inner", "eye_outer"), shift=(0, 4, 0), by=(2.8, 0.0, 0.0), reach=(8, 6, 8)),
+        Pull("eye_outer", shift=(-1, 1, 0), by=(-0.8, 0.5, -2.9), reach=(5, 8, 7)),
+        Pull("eye_inner", shift=(3, 3, 0), by=(-0.6, -0.1, 1.0), reach=(5, 7, 7)),
+    ),
     "eyeLookDown": (Pull("eye_outer", by=(-0.4, -1.6, -0.3), reach=(7, 6, 10)),),
     "eyeLookUp": (Pull("eye_outer", by=(0.0, 0.8, 0.0), reach=(7, 6, 10)),),
     "eyeWide": (Pull("eye_outer", by=(0.2, 0.6, -0.1), reach=(6, 6, 10)),),
@@ -63,8 +80,8 @@ class Lids:
     elevation: np.ndarray  # (V,) radians, 0 straight ahead, up positive
     upper: np.ndarray  # (V,) elevation of the upper margin at each vertex's x
     lower: np.ndarray  # (V,)
-    follows_upper: np.ndarray  # (V,) in [0, 1]
-    follows_lower: np.ndarray  # (V,)
+    above: np.ndarray  # (V,) bool, belongs to the upper lid
+    reach: np.ndarray  # (V,) in [0, 1], 0 away from this eye
 
 
 def lids_of(face: Face, side: int) -> Lids:
@@ -73,55 +90,41 @@ def lids_of(face: Face, side: int) -> Lids:
     centre = surface.eye_centres[0 if side > 0 else 1]
     offset = face.points - centre
     elevation = np.arctan2(offset[:, 1], offset[:, 2])
-    inner, outer = (face.anchor(name, side) - centre for name in ("eye_inner", "eye_outer"))
-    across = side * offset[:, 0]
-    low, high = side * inner[0], side * outer[0]
-    near = (surface.part == 0) & (offset[:, 2] > 0) & (across > low) & (across < high)
-    near &= np.linalg.norm(offset, axis=1) < _MARGIN_REACH * surface.eye_radius
-    canthi = [np.arctan2(point[1], point[2]) for point in (inner, outer)]
-    margins = []
-    for sign in (1, -1):
-        ids = np.flatnonzero(near & (np.sign(surface.lid_side) == sign))
-        margins.append(_envelope(across, elevation, ids, sign, (low, high), canthi))
-    upper, lower = margins
-    upper = np.maximum(upper, lower)
-
+    distance = np.linalg.norm(offset, axis=1) / surface.eye_radius
+    corners = np.stack([face.anchor(name, side) - centre for name in ("eye_inner", "eye_outer")])
+    across, (low, high) = side * offset[:, 0], side * corners[:, 0]
+    near = face.skin & (offset[:, 2] > 0) & (across > low) & (across < high) & (distance < _MARGIN_REACH)
+    along = np.arcsin(np.clip((2 * across - low - high) / (high - low), -1, 1))
+    ends = np.stack(([-np.pi / 2, np.pi / 2], np.arctan2(corners[:, 1], corners[:, 2])), axis=1)
+    points = np.stack((along, elevation), axis=1)
+    upper, lower = (
+        sign * _envelope(along, np.concatenate((ends, points[near & (sign * surface.lid_side > 0)])) * (1, sign))
+        for sign in (1, -1)
+    )
     beside = np.maximum(low - across, across - high) / face.mm
-    lateral = 1 - smoothstep(beside, 0, 6)
-    eye = face.skin & (offset[:, 2] > 0) & (np.linalg.norm(offset, axis=1) < 2.2 * surface.eye_radius)
-    above = surface.lid_side > 0
-    follows_upper = eye * above * lateral * (1 - smoothstep(elevation - upper, 0.0, _UPPER_FOLD))
-    follows_lower = eye * ~above * lateral * (1 - smoothstep(lower - elevation, 0.0, _LOWER_FOLD))
-    return Lids(side, centre, elevation, upper, lower, follows_upper, follows_lower)
+    over = (distance - 1) * surface.eye_radius / face.mm
+    reach = (
+        (1 - smoothstep(beside, 0, _BESIDE_MM))
+        * (1 - smoothstep(over, *_THICKNESS_MM))
+        * (face.skin & (offset[:, 2] > 0))
+    )
+    return Lids(side, centre, elevation, np.maximum(upper, lower), lower, surface.lid_side > 0, reach)
 
 
 def _envelope(
-    across: np.ndarray,  # (V,)
-    elevation: np.ndarray,  # (V,)
-    ids: np.ndarray,  # candidates
-    sign: int,
-    span: tuple[float, float],
-    canthi: list[float],  # elevation of inner and outer corner
-) -> np.ndarray:  # (V,) margin at each vertex's place
-    """Lowest points of the upper lid (highest of the lower) between the corners of the eye."""
-    edges = np.linspace(*span, _BINS + 1)
-    place, height = [span[0]], [canthi[0]]
-    bins = np.digitize(across[ids], edges) - 1
-    for index in range(_BINS):
-        inside = ids[bins == index]
-        if len(inside):
-            best = inside[np.argmin(sign * elevation[inside])]
-            place.append(float(across[best]))
-            height.append(float(elevation[best]))
-    place.append(span[1])
-    height.append(canthi[1])
-    return np.interp(across, place, height)
+    along: np.ndarray,  # (V,) radians along the fissure
+    candidates: np.ndarray,  # (N, 2) place along and elevation
+) -> np.ndarray:  # (V,) radians
+    """The highest curve below all candidates that is nowhere steeper than a lid."""
+    reached = candidates[:, 1] + _STEEPEST * np.abs(along[:, None] - candidates[:, 0])
+    return reached.min(1)
 
 
 def turned(face: Face, lids: Lids, move: LidMove) -> np.ndarray:  # (V, 3) displacement
     """Turn lids over the ball, keeping every vertex's clearance from it."""
-    opening = lids.upper - lids.lower
-    angle = opening * (move.upper * lids.follows_upper + move.lower * lids.follows_lower)
+    beyond = np.where(lids.above, lids.elevation - lids.upper, lids.lower - lids.elevation)
+    follows = lids.reach * (1 - smoothstep(beyond, 0.0, move.fold))
+    angle = (lids.upper - lids.lower) * follows * np.where(lids.above, move.upper, move.lower)
     return kept_clear(face, lids, _rotated(face, lids, angle) - face.points)
 
 

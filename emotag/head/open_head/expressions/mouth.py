@@ -33,10 +33,12 @@ CORNERS: dict[str, tuple[Pull, ...]] = {
     ),
     # AU24, orbicularis oris: the lips are pressed together; the chin follows the lower lip upwards.
     "mouthPress": (
-        Pull("lower_lip_side", shift=(2, -22, -6), by=(-0.2, 3.4, 1.3), reach=(15, 13, 16)),
-        Pull("lower_lip_side", by=(0.0, 1.8, 0.8), reach=(12, 8, 12), lip="lower"),
-        Pull("upper_lip_side", by=(-0.2, -0.4, 0.0), reach=(10, 6, 12), lip="upper"),
-        Pull("corner", shift=(8, 6, -2), by=(0.6, 1.0, 0.4), reach=(14, 16, 18)),
+        Pull("lower_lip_side", shift=(4, -22, -6), by=(-0.3, 3.2, 1.3), reach=(12, 10, 13)),
+        Pull("lower_lip_side", by=(-0.1, 1.5, 0.5), reach=(10, 6, 10), lip="lower"),
+        Pull("upper_lip", shift=(6, 0, 0), by=(-0.5, -1.0, -0.2), reach=(10, 5, 10), lip="upper"),
+        Pull("ala", shift=(16, -6, -8), by=(1.2, 0.4, 1.4), reach=(7, 8, 12)),
+        Pull("nose_tip", shift=(6, 0, -4), by=(-0.3, -0.8, -1.2), reach=(7, 9, 10)),
+        Pull("jaw_side", by=(-1.0, 0.0, -0.4), reach=(12, 12, 14)),
     ),
     # AU16, depressor labii inferioris: the lower lip is drawn down off the lower teeth.
     "mouthLowerDown": (

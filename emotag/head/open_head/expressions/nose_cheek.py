@@ -19,10 +19,11 @@ NOSE_CHEEK: dict[str, tuple[Pull, ...]] = {
     ),
     # AD34, air held by buccinator and orbicularis oris: cheek and lip corner are blown out, the midline stays.
     "cheekPuff": (
-        Pull("corner", shift=(4, -1, 0), by=(-1.0, 1.0, 5.0), out=7.0, reach=(13, 14, 16)),
-        Pull(("corner", "jaw_angle"), by=(0.0, 1.0, 2.0), out=6.5, reach=(18, 18, 22)),
-        Pull("ala", shift=(12, -2, -6), by=(0.0, 1.0, 2.0), out=3.0, reach=(12, 9, 16)),
-        Pull("subnasale", by=(0.0, 0.8, 1.0), reach=(10, 8, 14)),
+        Pull("corner", shift=(3, -1, 0), by=(-2.5, 0.8, 6.5), out=4.5, reach=(10, 11, 14)),
+        Pull(("corner", "jaw_angle"), by=(0.0, 1.0, 3.0), out=4.5, reach=(16, 15, 18)),
+        Pull("jaw_side", by=(0.0, 2.5, 2.5), reach=(16, 14, 20)),
+        Pull("ala", shift=(14, -4, -6), by=(-0.5, 1.2, 2.5), out=1.5, reach=(11, 9, 14)),
+        Pull("seam", by=(0.0, 0.4, 3.0), reach=(9, 10, 12)),
     ),
     # AU9, levator labii superioris alaeque nasi: wing and root of the nose wrinkle up, lip and inner brow follow.
     "noseSneer": (
