@@ -48,6 +48,9 @@ def gestures(phones: Sequence[Phone]) -> tuple[Gesture, ...]:
     found: list[Gesture] = []
     for phone in phones:
         parts = articulations(phone.ipa)
+        if not parts:  # a mark of length or tone: the sound before goes on
+            found[-1:] = [replace(gesture, end_s=phone.end_s) for gesture in found[-1:]]
+            continue
         shares = np.cumsum([0.0, *(part.weight for part in parts)])
         edges = phone.start_s + (phone.end_s - phone.start_s) * shares / shares[-1]
         for part, start, end in zip(parts, edges, edges[1:]):

@@ -60,7 +60,7 @@ _CONSONANTS = {
 
 _LABIALISED, _PALATALISED, _VELARISED = "ʷ", "ʲ", "ˠ"
 _MORE_OPEN, _MORE_CLOSE, _CENTRAL, _ROUNDER, _FLATTER = "\u031e", "\u031d", "\u0308", "\u0339", "\u031c"
-_RHOTIC, _SHORT_GLIDE, _TIES = "˞", "\u032f", "\u0361\u035c"
+_RHOTIC, _SHORT_GLIDE = "˞", "\u032f"
 _CONSONANT_GLIDE, _VOWEL_GLIDE = 0.35, 0.6
 """Shares of time: the first part of an affricate; the second target of a diphthong against the first's 1."""
 _PAUSES = ("", "_", "_:", "|", "‖")
@@ -89,9 +89,8 @@ SYMBOLS = _symbols()
 
 
 def known(ipa: str) -> bool:
-    """Say whether every letter of a sound is an IPA letter of the table (or a pause); marks are not looked at."""
-    letters = [mark for mark in _decompose(ipa) if unicodedata.category(mark)[0] == "L" and mark not in _MODIFIERS]
-    return all(letter in SYMBOLS for letter in letters) and (bool(letters) or ipa in _PAUSES)
+    """Say whether a sound is understood: a pause, or letters of the IPA (or built on them); marks are not looked at."""
+    return ipa in _PAUSES or NEUTRAL_SOUND not in articulations(ipa)
 
 
 @lru_cache(maxsize=4096)
@@ -99,29 +98,38 @@ def articulations(ipa: str) -> tuple[Articulation, ...]:
     """Give the targets of one sound in order: two for a diphthong or an affricate, one for most.
 
     Letters outside the table fall back by their base letter (ŕ → r), then to a neutral opening; tone letters, digits,
-    stress and length marks are skipped. Never empty.
+    stress and length marks are skipped. A modifier on its own is its letter (ʲ is j). Empty when the symbol is only a
+    mark of length, tone or the like: the sound before it goes on.
     """
     if ipa in _PAUSES:
         return (PAUSE,)
     found: list[Articulation] = []
-    for mark in _decompose(ipa):
+    marks = _decompose(ipa)
+    for mark in marks:
         symbol = SYMBOLS.get(mark) or _by_base_letter(mark)
         if symbol is not None:
             found.append(symbol)
         elif found:
             found[-1] = _modified(found[-1], mark)
     if not found:
-        return (NEUTRAL_SOUND,)
+        found = [SYMBOLS[_LONE[mark]] for mark in marks if mark in _LONE]
     return tuple(_shares(found))
 
 
-_MODIFIERS = _LABIALISED + _PALATALISED + _VELARISED + _RHOTIC + "ʰʱˤʼːˑˈˌⁿˡᵊ"
+_LONE = {_LABIALISED: "w", _PALATALISED: "j", _VELARISED: "ɰ", "ʰ": "h", "ʱ": "ɦ", "ⁿ": "n", "ˡ": "l", "ᵊ": "ə"}
+_MODIFIERS = "".join(_LONE) + _RHOTIC + "ˤʼːˑˈˌᵝ"
+_SPELLINGS = {
+    "c\u0327": "ç", "ʦ": "ts", "ʣ": "dz", "ʧ": "tʃ", "ʤ": "dʒ", "ʨ": "tɕ", "ʥ": "dʑ", "ε": "ɛ", "ɩ": "ɪ", "ɷ": "ʊ",
+}  # fmt: skip
+"""Older or other ways to write IPA letters."""
 
 
 def _decompose(ipa: str) -> str:
-    """Split diacritics off, but keep ç, which is a letter of the IPA."""
-    plain = re.sub(r"\([^)]*\)", "", ipa)  # espeak-ng's mark of a switched language: (en)
-    return unicodedata.normalize("NFD", plain).replace("c\u0327", "ç")
+    """Split diacritics off, and write every letter as the table does."""
+    plain = unicodedata.normalize("NFD", re.sub(r"\([^)]*\)", "", ipa))  # espeak-ng marks a switched language: (en)
+    for other, ours in _SPELLINGS.items():
+        plain = plain.replace(other, ours)
+    return plain
 
 
 def _by_base_letter(mark: str) -> Articulation | None:
