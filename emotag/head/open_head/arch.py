@@ -47,15 +47,16 @@ def fit_arch(
     """Find the arch that reaches two half-widths at two arc lengths. Raises ValueError when there is none."""
 
     def miss(log_factors: np.ndarray) -> np.ndarray:
-        x, length = _lengths(*np.exp(log_factors), molar[1])
+        factors = np.exp(log_factors)
+        x, length = _lengths(factors[0], factors[1], molar[1])
         return np.array([np.interp(half, x, length) - arc for arc, half in (canine, molar)]) * 1e3
 
     found = root(miss, np.log([20.0, 2e4]), method="hybr")
     if not found.success:
         raise ValueError(f"no dental arch with canine {canine} and molar {molar}: {found.message}")
-    quadratic, quartic = np.exp(found.x)
+    quadratic, quartic = (float(factor) for factor in np.exp(found.x))
     x, length = _lengths(quadratic, quartic, molar[1])
-    return Arch(np.asarray(front), float(quadratic), float(quartic), rise, x, length)
+    return Arch(np.asarray(front), quadratic, quartic, rise, x, length)
 
 
 _BEYOND_MOLAR = 1.04

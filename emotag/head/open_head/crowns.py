@@ -31,16 +31,12 @@ def crown_mesh(
     rings, apex = _anterior(crown) if crown.kind in ANTERIOR else _posterior(crown)
     count, size = rings.shape[:2]
     ids = np.arange(count * size).reshape(count, size)
-    faces = [grid_faces(ids[::-1], closed=True), strip_faces(ids[0, ::-1])]
+    closing = strip_faces(ids[-1]) if apex is None else fan_faces(ids[-1], count * size)
+    faces = np.concatenate((grid_faces(ids[::-1], closed=True), strip_faces(ids[0, ::-1]), closing))
     points = rings.reshape(-1, 3)
-    if apex is None:
-        faces.append(strip_faces(ids[-1]))
-    else:
-        faces.append(fan_faces(ids[-1], count * size))
+    if apex is not None:
         points = np.concatenate((points, apex[None]))
-    # Rings run counter-clockwise seen from the edge when the frame is right-handed.
-    faces = np.concatenate(faces)
-    if np.linalg.det(axes) < 0:
+    if np.linalg.det(axes) < 0:  # rings run counter-clockwise seen from the edge when the frame is right-handed
         faces = faces[:, ::-1].copy()
     return Mesh(origin + 1e-3 * points @ axes, faces)
 
@@ -77,7 +73,8 @@ _EDGE_DROP = {
 
 def _anterior(crown: Crown) -> tuple[np.ndarray, None]:
     levels = _FRONT_LEVELS.copy()
-    widths = np.array([0.85 * crown.neck, (2 * crown.neck + crown.width) / 3, 0.96 * crown.width, crown.width, 0.88 * crown.width]) / 2
+    neck, width = crown.neck, crown.width
+    widths = np.array([0.85 * neck, (2 * neck + width) / 3, 0.96 * width, width, 0.88 * width]) / 2
     if crown.kind == "canine":
         levels[3] = _CANINE_SHOULDER
         levels[2] = 0.40

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotag.head.open_head.arch import Arch, fit_arch
-from emotag.head.open_head.crowns import ANTERIOR, Crown, crown_mesh
+from emotag.head.open_head.crowns import Crown, crown_mesh
 from emotag.head.open_head.mesh import Mesh, joined
 
 UPPER_EDGE = (0.0, -0.0635, 0.0838)
@@ -68,7 +68,7 @@ def lower_row(
     edge: tuple[float, float, float] | np.ndarray = UPPER_EDGE,  # (3,) metres: the upper incisal edge
     overjet: float = OVERJET,
 ) -> Row:
-    """Place the lower teeth under the upper ones: the labial face of the lower incisors lies `overjet` behind `edge`."""
+    """Place the lower teeth: the labial face of the lower incisors lies `overjet` behind the upper edge."""
     front = np.asarray(edge) - (0.0, 0.0, overjet + _EDGE_HALF_THICKNESS)
     return _row(LOWER_CROWNS, front, _LOWER_CANINES, _LOWER_MOLARS, upper=False)
 
@@ -106,6 +106,3 @@ def _placed(
 def _opposite(tooth: Tooth) -> Tooth:
     flip = np.array([-1.0, 1.0, 1.0])
     return Tooth(tooth.crown, -tooth.arc, tooth.origin * flip, tooth.axes * flip)
-
-
-__all__ = ["ANTERIOR", "LOWER_CROWNS", "UPPER_CROWNS", "Row", "Tooth", "lower_row", "teeth", "upper_row"]

@@ -32,7 +32,7 @@ _BEHIND = (3.0, 8.0)
 
 
 def _stations(row: Row) -> list[tuple[float, Tooth, float, float]]:
-    """Where the band is sampled: arc length, the nearest tooth, how interdental (0–1), how far behind the last tooth."""
+    """Where the band is sampled: arc length, tooth, how interdental (0–1), how far behind the last tooth (0–1)."""
     left: list[tuple[float, Tooth, float, float]] = []
     for tooth in (each for each in row.teeth if each.arc > 0):
         half = tooth.crown.width / 2 * _MM

@@ -17,7 +17,6 @@ def tongue(
 ) -> Mesh:
     """Give the tongue that fills the lower arch; the first vertex is the tip, the last the middle of its root."""
     depths, widths = _inside(lower, back)
-    incisor = next(tooth for tooth in lower.teeth if tooth.arc > 0)
     along = (depths[0] - depths) / (depths[0] - back)  # 0 at the tip, 1 at the root
     plane = lower.arch.front[1] + lower.arch.rise * (lower.arch.front[2] - depths)
     top = plane + np.interp(along, _ALONG, _TOP) + lift
@@ -31,7 +30,7 @@ def tongue(
     rings[..., 0] = widths[:, None] * side
     rings[..., 1] = (top - thickness / 2)[:, None] + thickness[:, None] / 2 * dome - groove
     rings[..., 2] = depths[:, None]
-    tip = np.array([[0.0, rings[0, :, 1].mean(), _tip(lower, incisor.crown)]])
+    tip = np.array([[0.0, rings[0, :, 1].mean(), depths[0] + _TIP]])
     root = np.array([[0.0, rings[-1, :, 1].mean(), back - 0.002]])
     vertices = np.concatenate((tip, rings.reshape(-1, 3), root))
     ids = 1 + np.arange(rings.shape[0] * _AROUND).reshape(-1, _AROUND)
@@ -43,6 +42,8 @@ def tongue(
     return Mesh(vertices, np.concatenate(faces))
 
 
+_TIP = 0.0012
+"""Metres from the first ring to the tip."""
 _AROUND = 16
 _RINGS = 13
 _SQUARE = 0.85  # below 1: cross-sections are squarer than ellipses
@@ -56,10 +57,6 @@ _TAPER = (0.70, 0.86, 0.96, 1.0, 1.0, 0.9)
 """Width in widths of the arch's inside: the tip is round."""
 
 
-def _tip(lower: Row, crown) -> float:  # type: ignore[no-untyped-def]
-    return float(lower.arch.front[2] - inner_bulge(crown) * 1e-3 - GAP)
-
-
 def _inside(lower: Row, back: float) -> tuple[np.ndarray, np.ndarray]:
     """Depths of the rings, tip to root, and half the room between the inner faces of the lower teeth there."""
     arcs = np.array([tooth.arc for tooth in lower.teeth if tooth.arc > 0])
@@ -69,7 +66,7 @@ def _inside(lower: Row, back: float) -> tuple[np.ndarray, np.ndarray]:
     wall = point - (np.interp(arc, arcs, insets) + GAP)[:, None] * normal
     tip = wall[0, 2]
     fractions = np.linspace(0, 1, _RINGS) ** 1.35
-    depths = tip - 0.0012 - fractions * (tip - 0.0012 - back)
+    depths = tip - _TIP - fractions * (tip - _TIP - back)
     order = np.argsort(wall[:, 2])
     room = np.interp(depths, wall[order, 2], wall[order, 0])
     return depths, room * np.interp((depths[0] - depths) / (depths[0] - back), _ALONG, _TAPER)
