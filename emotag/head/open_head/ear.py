@@ -12,11 +12,12 @@ from emotag.head.open_head.mesh import Mesh, fan_faces, grid_faces
 class Pinna:
     """Sizes and place of the left ear, metres and radians (Farkas, Anthropometry of the Head and Face 1994)."""
 
-    centre: tuple[float, float, float] = (0.0725, -0.014, -0.019)  # x where the skull is under the ear's front edge
+    centre: tuple[float, float, float] = (0.0727, -0.009, -0.019)  # on the skull under the middle of the ear
     height: float = 0.062  # along the ear's own axis; adults: 60–63 mm
     width: float = 0.034  # adults: 33–36 mm
     protrusion: float = 0.018  # of the helix from the front edge; adults: 17–21 mm from the skull
-    inclination: float = np.radians(12.0)  # the top leans backwards; the long axis parallels the nasal bridge roughly
+    inclination: float = np.radians(12.0)  # the top leans backwards; adults: 10–20°
+    lean: float = np.radians(9.0)  # the top leans outwards, as the side of the skull does
 
 
 def ear(pinna: Pinna | None = None) -> Mesh:
@@ -48,10 +49,11 @@ def _placed(points: np.ndarray, front: np.ndarray, pinna: Pinna) -> np.ndarray:
     low, high = front.reshape(-1, 3).min(axis=0), front.reshape(-1, 3).max(axis=0)
     scale = np.array([pinna.width, pinna.height, pinna.protrusion]) / (high - (low[0], low[1], 0.0))
     backwards, up, outwards = ((points - (*(low + high)[:2] / 2, 0.0)) * scale).T
+    sin, cos = np.sin(pinna.lean), np.cos(pinna.lean)
+    outwards, up = cos * outwards + sin * up, cos * up - sin * outwards
     sin, cos = np.sin(pinna.inclination), np.cos(pinna.inclination)
-    return np.asarray(pinna.centre) + np.stack(
-        (outwards, cos * up - sin * backwards, -(cos * backwards + sin * up)), axis=1
-    )
+    backwards, up = cos * backwards + sin * up, cos * up - sin * backwards
+    return np.asarray(pinna.centre) + np.stack((outwards, up, -backwards), axis=1)
 
 
 def _back(rim: np.ndarray, outline: np.ndarray) -> np.ndarray:  # (3, S, 3) mm
@@ -108,12 +110,12 @@ _LIP = (
     (-9.6, -14.6, 0.8), (-8.8, -5, 3), (-10, 1.5, 1.4),
 )  # fmt: skip
 _SCAPHA = (
-    (-7, 6, 2), (-6.8, 14.8, -2.4), (0, 23.6, -3.6), (5.6, 23.2, -1.2), (9.8, 20.4, -2.9),
+    (-7, 6, 2), (-6.8, 14.8, -1.6), (0, 23.6, -2.6), (5.6, 23.2, -1.2), (9.8, 20.4, -2.9),
     (13.3, 8.2, -3.4), (10.9, -5.6, -2.2), (5, -15, -0.8), (-2, -20.2, 0.6), (-6, -19, 0.2),
     (-7.8, -13.2, 0.2), (-6.2, -5, 3.6), (-8, 1, 1.2),
 )  # fmt: skip
 _ANTIHELIX = (
-    (-5, 4.4, 0.9), (-4.6, 11.8, -3), (0.2, 16.6, -3.8), (4.6, 17.2, 1.3), (7, 15, 1.8),
+    (-5, 4.4, 0.9), (-4.6, 11.8, -2), (0.2, 16.6, -2.8), (4.6, 17.2, 1.3), (7, 15, 1.8),
     (9.6, 6.2, 2.6), (7.8, -5, 2.2), (3.2, -12.8, 1.6), (-2, -16.4, 2.6), (-5.2, -15.2, 0),
     (-6.9, -11.4, -1.4), (-5.2, -4.8, 3), (-6.6, 0.6, 0.4),
 )  # fmt: skip
