@@ -50,7 +50,7 @@ def rasterize(points, faces, nearness, identity):  # type: ignore[no-untyped-def
     Nearness is interpolated linearly over the picture: 1 / depth in perspective, −depth when orthographic.
     """
     height, width = nearness.shape
-    half, quarter, three = np.float32(0.5), np.float32(0.25), np.float32(0.75)
+    quarter, three = np.float32(0.25), np.float32(0.75)
     zero, edge = np.float32(0.0), np.float32(-1e-6)
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]

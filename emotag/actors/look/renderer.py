@@ -9,16 +9,19 @@ from torch import Tensor
 
 from emotag.actors.look.anatomy import MOUTH, Anatomy, Material, anatomy
 from emotag.actors.look.atlas import make_atlas
+from emotag.actors.look.facial_hair import make_facial_hair
+from emotag.actors.look.hair import make_hair, shadowed
 from emotag.actors.look.background import paint_background, vignette
 from emotag.actors.look.colour import film_curve
 from emotag.actors.look.lids import lid_curves
 from emotag.actors.look.light import make_room, polynomial
 from emotag.actors.look.look import Look
-from emotag.actors.look.occlusion import Transfer, shadow_maps, transfer
-from emotag.actors.look.posing import RigidPart
+from emotag.actors.look.occlusion import ShadowMaps, shadow_maps, transfer
+from emotag.actors.look.posing import Rigid, RigidPart
 from emotag.actors.look.raster_kernels import NOTHING, normals, project, rasterize
 from emotag.actors.look.shading_kernels import Canvas, Posed, resolve
 from emotag.actors.look.skin import base_tone
+from emotag.actors.look.strand_pass import StrandPass
 from emotag.actors.look.texture import make_texels
 from emotag.camera import CAMERA_DISTANCE, Camera
 from emotag.head.model import HeadModel
@@ -67,10 +70,14 @@ class Renderer:
         )
         self._noise = rng.standard_normal(2 * camera.width * camera.height + 2).astype(np.float32)
         self._bounce = 0.75 * base_tone(look.skin)
-        self._bind(head, shape, body)
+        hair = make_hair(body, look.hair, rng)
+        maps = self._shadow_maps(head, shape, None if hair is None else hair.points.reshape(-1, 3))
+        kinds = [make_facial_hair(body, look, rng)] + ([] if hair is None else [shadowed(hair, maps)])
+        self._strands = StrandPass(kinds, body, room, self.canvas)
+        self._bind(head, body)
         self._scratch = threading.local()
 
-    def _bind(self, head: HeadModel, shape: Tensor, body: Anatomy) -> None:
+    def _bind(self, head: HeadModel, body: Anatomy) -> None:
         """Find the rigid parts and what shadows each vertex."""
         ids = {name: part.cpu().numpy() for name, part in head.regions.items()}
         self._skull = RigidPart(body.vertices, ids["scalp"])
@@ -81,23 +88,23 @@ class Renderer:
         self._inside = np.flatnonzero(np.isin(kind, MOUTH))
         lips = body.landmarks[62]
         self._depth = np.exp(-np.maximum(lips[2] - 0.004 - body.vertices[self._inside, 2], 0) / _MOUTH_FADE)
-        self._skin = np.flatnonzero(kind <= Material.TORSO)
         follows = head.skinning[:, 0].cpu().numpy()[self._skin]
         self._trunk_share = follows[:, None].astype(np.float32)
-        self._transfer = self._shadows(head, shape, body)
 
-    def _shadows(self, head: HeadModel, shape: Tensor, body: Anatomy) -> Transfer:
-        still = torch.zeros(1, 3)
+    def _shadow_maps(self, head: HeadModel, shape: Tensor, hair: np.ndarray | None) -> ShadowMaps:
+        """Measure what the head hides from itself, and what each skin vertex receives."""
+        still, eyes = torch.zeros(1, 3), torch.zeros(1, 6)
         jaw = torch.tensor([[_OPEN_JAW, 0.0, 0.0]])
-        posed = head.vertices(
-            shape.cpu(), torch.zeros(1, head.n_expression), jaw, still, torch.zeros(1, 6), still, still
-        )[0]
+        posed = head.vertices(shape.cpu(), torch.zeros(1, head.n_expression), jaw, still, eyes, still, still)[0]
         vertices = posed.numpy().astype(np.float64)
         low, high = vertices.min(0), vertices.max(0)
-        maps = shadow_maps(vertices, body.faces, None, float(np.linalg.norm(high - low)) * 1.05, (low + high) / 2)
+        extent = float(np.linalg.norm(high - low)) * 1.05
+        maps = shadow_maps(vertices, self._body.faces, hair, extent, (low + high) / 2)
         turned = np.zeros((len(vertices), 3), np.float32)
         normals(vertices.astype(np.float32), self.canvas.faces, turned)
-        return transfer(maps, vertices[self._skin], turned[self._skin].astype(np.float64))
+        self._skin = np.unique(self._body.faces[self._body.outer])
+        self._transfer = transfer(maps, vertices[self._skin], turned[self._skin].astype(np.float64))
+        return maps
 
     def frame(
         self,
@@ -113,15 +120,24 @@ class Renderer:
         project(shown, self.canvas.focal, np.float32(width), np.float32(height), np.float32(CAMERA_DISTANCE), points)
         normals(shown, self.canvas.faces, turned)
         rasterize(points, self.canvas.faces, nearness, identity)
-        posed = self._posed(shown, points, turned)
+        skull, trunk = self._skull.fit(vertices), self._trunk.fit(vertices)
+        hair = self._strands.draw(shown, skull, nearness, identity)
+        posed = self._posed(shown, points, turned, skull, trunk, hair)
         out = np.empty((height, width, 3), np.uint8)
         start = int(np.random.default_rng((self.look.seed, index)).integers(0, width * height))
         strength = np.float32(_NOISE_LEVELS * self.look.lens.noise)
         resolve(self.canvas, posed, nearness, identity, self._noise, start, strength, out)
         return Frame(out)
 
-    def _posed(self, vertices: np.ndarray, points: np.ndarray, turned: np.ndarray) -> Posed:
-        skull, trunk = self._skull.fit(vertices), self._trunk.fit(vertices)
+    def _posed(
+        self,
+        vertices: np.ndarray,
+        points: np.ndarray,
+        turned: np.ndarray,
+        skull: Rigid,
+        trunk: Rigid,
+        hair: np.ndarray,
+    ) -> Posed:
         eyes = np.stack([eye.fit(vertices).turn for eye in self._eyes]).astype(np.float32)
         embedding = self._head.landmarks68
         corners = self._body.faces[embedding.triangles.numpy()]
@@ -140,7 +156,7 @@ class Renderer:
             turns=np.stack((skull.turn, trunk.turn)).astype(np.float32),
             eyes=eyes,
             lids=lid_curves(marks),
-            hair=np.zeros((1, 3), np.float32),
+            hair=hair,
         )
 
     def _buffers(self) -> tuple[np.ndarray, np.ndarray]:

@@ -99,7 +99,7 @@ def weights_at(points, a, b, c, x, y):  # type: ignore[no-untyped-def]
 def shade_surface(canvas, posed, face, x, y):  # type: ignore[no-untyped-def]
     """Linear colour of a face of the mesh at a place in samples."""
     a, b, c = canvas.faces[face, 0], canvas.faces[face, 1], canvas.faces[face, 2]
-    wa, wb, wc, near = weights_at(posed.points, a, b, c, x, y)
+    wa, wb, wc, _ = weights_at(posed.points, a, b, c, x, y)
     material = canvas.material[face]
     height, width = canvas.backdrop.shape[0], canvas.backdrop.shape[1]
 
@@ -155,7 +155,7 @@ def shade_surface(canvas, posed, face, x, y):  # type: ignore[no-untyped-def]
 
     light = canvas.skin_light if material <= _TORSO else canvas.matter_light
     table = 0
-    if material == _LEFT_EYE or material == _RIGHT_EYE:
+    if _LEFT_EYE <= material <= _RIGHT_EYE:
         table = 2
         side = int(material) - _LEFT_EYE
         dim_r = lid_shadow(posed.lids[side], x, y)

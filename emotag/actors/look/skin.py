@@ -29,7 +29,6 @@ _BLOOD = np.array([0.10, -0.62, -0.50])
 _GOLD = np.array([0.01, -0.01, -0.14])
 _PORE = 0.0011  # metres between pores
 _RELIEF = 0.00006  # metres, of pores
-FREE = 0.0
 
 
 @dataclass

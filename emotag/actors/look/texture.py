@@ -5,6 +5,7 @@ import numpy as np
 from emotag.actors.look.anatomy import Anatomy
 from emotag.actors.look.atlas import Atlas
 from emotag.actors.look.eyes import paint_eye
+from emotag.actors.look.hair_paint import paint_hair
 from emotag.actors.look.lips import paint_lips, paint_mouth
 from emotag.actors.look.look import Look
 from emotag.actors.look.shading_kernels import RELIEF_LIMIT
@@ -15,6 +16,7 @@ def paint_head(body: Anatomy, atlas: Atlas, look: Look, rng: np.random.Generator
     """Paint everything on the disc."""
     paint = paint_skin(body, atlas, look, rng)
     paint_lips(paint, body, atlas, look, rng)
+    paint_hair(paint, body, atlas, look, rng)
     return paint
 
 

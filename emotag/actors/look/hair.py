@@ -1,0 +1,93 @@
+"""Hair of the head: strands of a style, coloured and shadowed by one another."""
+
+import numpy as np
+
+from emotag.actors.look import hair_styles as styles
+from emotag.actors.look.anatomy import Anatomy
+from emotag.actors.look.colour import to_linear
+from emotag.actors.look.look import Hair
+from emotag.actors.look.occlusion import ShadowMaps, visibility
+from emotag.actors.look.strands import Strands, Surface
+
+_STYLES = {
+    "short": (styles.short, 9000, 0.00060),
+    "side_part": (styles.side_part, 9000, 0.00070),
+    "swept_back": (styles.swept_back, 9000, 0.00070),
+    "curly": (styles.curly, 6500, 0.00080),
+    "fringe": (styles.fringe, 7500, 0.00080),
+    "bob": (styles.bob, 7000, 0.00090),
+    "long": (styles.long, 7500, 0.00095),
+    "bun": (styles.tied, 8000, 0.00075),
+    "ponytail": (styles.tied, 8000, 0.00075),
+}
+"""How each style grows, how many strands are tried, and how wide they are drawn (metres: each stands for several)."""
+_EXTRA = {"bun": (styles.bun, 900), "ponytail": (styles.ponytail, 1200)}
+_GREY = (0.62, 0.61, 0.60)
+
+
+def make_hair(body: Anatomy, hair: Hair, rng: np.random.Generator) -> Strands | None:
+    """Grow the hair of a head; None when it is shaved. Colours are without shadows (see `shadowed`)."""
+    if hair.style == "shaved":
+        return None
+    style, count, width = _STYLES[hair.style]
+    surface = Surface(body)
+    comb = styles.Comb(body, hair, surface, styles.rooted(body, hair, count, rng), rng)
+    points = style(comb)
+    if hair.style in _EXTRA:
+        more, extra = _EXTRA[hair.style]
+        added = more(comb, extra)
+        knots = points.shape[1]
+        place = np.linspace(0, added.shape[1] - 1, knots)
+        low = np.minimum(place.astype(int), added.shape[1] - 2)
+        rest = (place - low)[:, None]
+        points = np.concatenate((points, added[:, low] * (1 - rest) + added[:, low + 1] * rest))
+    taper = 1 - 0.55 * np.linspace(0, 1, points.shape[1]) ** 3
+    widths = width * body.scale * rng.uniform(0.7, 1.2, (len(points), 1)) * taper
+    return Strands(
+        points=points.astype(np.float32),
+        normals=outwards(body, surface, points).astype(np.float32),
+        colours=strand_colours(hair, points.shape[:2], rng),
+        widths=widths.astype(np.float32),
+        roots=None,
+        dense=True,
+    )
+
+
+def outwards(body: Anatomy, surface: Surface, points: np.ndarray) -> np.ndarray:  # (N, K, 3)
+    """Normals of the volume of hair: the skin's near it, from the head's middle further out."""
+    count, knots = points.shape[:2]
+    gap, normal = surface.look(points.reshape(-1, 3))
+    middle = body.head_centre - np.array([0, 0, 0.02])
+    radial = points.reshape(-1, 3) - middle
+    radial[:, 1] *= np.where(radial[:, 1] < 0, 0.25, 1.0)  # below the skull hair hangs: its outside faces sideways
+    radial /= np.maximum(np.linalg.norm(radial, axis=1, keepdims=True), 1e-9)
+    far = np.clip(gap / 0.02, 0.35, 1)[:, None]
+    mixed = normal * (1 - far) + radial * far
+    return (mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)).reshape(count, knots, 3)
+
+
+def strand_colours(hair: Hair, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:  # (N, K, 4)
+    """Each strand its own shade, darker at the root, some grey; the last channel is the share of highlights."""
+    count, knots = shape
+    own = to_linear(hair.colour) * np.exp(rng.normal(0, 0.22, (count, 1)) + rng.normal(0, 0.05, (count, 3)))
+    grey = rng.random(count) < hair.grey
+    own[grey] = to_linear(_GREY) * np.exp(rng.normal(0, 0.15, (int(grey.sum()), 1)))
+    along = np.linspace(0, 1, knots)[:, None]
+    colours = np.empty((count, knots, 4), np.float32)
+    colours[..., :3] = np.clip(own[:, None] * (0.72 + 0.42 * along), 0, 1)
+    colours[..., 3] = 1.0
+    return colours
+
+
+def shadowed(strands: Strands, maps: ShadowMaps) -> Strands:
+    """Darken strands that lie deep in the hair."""
+    count, knots = strands.points.shape[:2]
+    seen = visibility(maps, strands.points.reshape(-1, 3).astype(np.float64), 0.0015)
+    above = np.maximum(maps.directions[:, 1] + 0.6, 0)
+    light = (seen @ (above / above.sum()).astype(np.float32)).reshape(count, knots, 1)
+    # An open point sees about half of the sphere; multiple scattering keeps the depth of hair from going black.
+    light = np.clip(light / 0.72, 0, 1)
+    colours = strands.colours * np.concatenate((np.repeat(0.16 + 0.84 * light, 3, axis=2), light**1.5), axis=2)
+    return Strands(
+        strands.points, strands.normals, colours.astype(np.float32), strands.widths, strands.roots, strands.dense
+    )

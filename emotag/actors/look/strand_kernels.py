@@ -1,0 +1,161 @@
+"""Numba kernels: hair as strands, drawn as lines into the sample buffers."""
+
+import numba
+import numpy as np
+
+from emotag.actors.look.shading_kernels import diffuse
+
+f32 = np.float32
+_HIDDEN = np.float32(-0.45)
+"""Segments of dense hair whose outward normal turns further away from the camera are not drawn."""
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def bind(vertices, faces, face, weights, root, frame, out):  # type: ignore[no-untyped-def]
+    """Give each strand's transform rest → world (N, 3, 4), from the triangle that its root lies on.
+
+    `frame` (N, 3, 3) holds the rest triangle's axes in rows; `root` (N, 3) the rest place of the root.
+    """
+    for i in range(face.shape[0]):
+        a, b, c = vertices[faces[face[i], 0]], vertices[faces[face[i], 1]], vertices[faces[face[i], 2]]
+        ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+        vx, vy, vz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        scale = f32(1.0) / np.sqrt(nx * nx + ny * ny + nz * nz + f32(1e-24))
+        nx, ny, nz = nx * scale, ny * scale, nz * scale
+        scale = f32(1.0) / np.sqrt(ux * ux + uy * uy + uz * uz + f32(1e-24))
+        ux, uy, uz = ux * scale, uy * scale, uz * scale
+        wx, wy, wz = ny * uz - nz * uy, nz * ux - nx * uz, nx * uy - ny * ux
+        for r in range(3):
+            u = ux if r == 0 else (uy if r == 1 else uz)
+            w = wx if r == 0 else (wy if r == 1 else wz)
+            n = nx if r == 0 else (ny if r == 1 else nz)
+            place = weights[i, 0] * a[r] + weights[i, 1] * b[r] + weights[i, 2] * c[r]
+            for k in range(3):
+                out[i, r, k] = u * frame[i, 0, k] + w * frame[i, 1, k] + n * frame[i, 2, k]
+            out[i, r, 3] = place - (out[i, r, 0] * root[i, 0] + out[i, r, 1] * root[i, 1] + out[i, r, 2] * root[i, 2])
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def draw_strands(  # type: ignore[no-untyped-def]
+    points, normals, colours, widths, dense, transforms, light, lamps, powers, shine,
+    focal, distance, first, nearness, identity, shaded,
+):  # fmt: skip
+    """Shade strands segment by segment and draw them where they are nearest.
+
+    points, normals, colours (N, K, 3) rest; widths (N, K) metres; dense: whether far sides are hidden; transforms
+    (N, 3, 4), or (1, 3, 4) for all; lamps (L, 3), powers (L, 3); shine scales both highlights (Kajiya & Kay 1989, two
+    lobes); segment s of strand i becomes identity first + i (K − 1) + s and its colour shaded[i (K − 1) + s].
+    """
+    height, width = nearness.shape
+    count, knots = points.shape[0], points.shape[1]
+    half_w, half_h = f32(0.5) * f32(width), f32(0.5) * f32(height)
+    for i in range(count):
+        m = transforms[i if transforms.shape[0] > 1 else 0]
+        px, py, pz = f32(0.0), f32(0.0), f32(0.0)
+        qx, qy, qn = f32(0.0), f32(0.0), f32(0.0)
+        for k in range(knots):
+            r = points[i, k]
+            x = m[0, 0] * r[0] + m[0, 1] * r[1] + m[0, 2] * r[2] + m[0, 3]
+            y = m[1, 0] * r[0] + m[1, 1] * r[1] + m[1, 2] * r[2] + m[1, 3]
+            z = m[2, 0] * r[0] + m[2, 1] * r[1] + m[2, 2] * r[2] + m[2, 3]
+            near = f32(1.0) / (distance - z)
+            sx = f32(2.0) * focal * x * near + half_w
+            sy = half_h - f32(2.0) * focal * y * near
+            if k > 0:
+                n = normals[i, k]
+                nx = m[0, 0] * n[0] + m[0, 1] * n[1] + m[0, 2] * n[2]
+                ny = m[1, 0] * n[0] + m[1, 1] * n[1] + m[1, 2] * n[2]
+                nz = m[2, 0] * n[0] + m[2, 1] * n[1] + m[2, 2] * n[2]
+                if not dense or nz > _HIDDEN:
+                    segment = i * (knots - 1) + k - 1
+                    if _line(qx, qy, qn, sx, sy, near, f32(2.0) * focal * near * widths[i, k], first + segment,
+                             nearness, identity, i * 7 + k):  # fmt: skip
+                        _shade(x - px, y - py, z - pz, nx, ny, nz, colours[i, k], light, lamps, powers, shine,
+                               shaded, segment)  # fmt: skip
+            px, py, pz = x, y, z
+            qx, qy, qn = sx, sy, near
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _shade(tx, ty, tz, nx, ny, nz, colour, light, lamps, powers, shine, shaded, segment):  # type: ignore[no-untyped-def]
+    scale = f32(1.0) / np.sqrt(tx * tx + ty * ty + tz * tz + f32(1e-20))
+    tx, ty, tz = tx * scale, ty * scale, tz * scale
+    # The normal across the strand, leaning outwards: strands are lit like the surface that they make up.
+    along = f32(0.7) * (nx * tx + ny * ty + nz * tz)
+    nx, ny, nz = nx - along * tx, ny - along * ty, nz - along * tz
+    scale = f32(1.0) / np.sqrt(nx * nx + ny * ny + nz * nz + f32(1e-12))
+    nx, ny, nz = nx * scale, ny * scale, nz * scale
+    red = diffuse(light, 0, nx, ny, nz) * colour[0]
+    green = diffuse(light, 1, nx, ny, nz) * colour[1]
+    blue = diffuse(light, 2, nx, ny, nz) * colour[2]
+    bright = colour[3] * shine
+    for lamp in range(lamps.shape[0]):
+        hx, hy, hz = lamps[lamp, 0], lamps[lamp, 1], lamps[lamp, 2]
+        facing = min(max(nx * hx + ny * hy + nz * hz + f32(0.25), f32(0.0)), f32(1.0))
+        if facing <= f32(0.0):
+            continue
+        hz += f32(1.0)
+        scale = f32(1.0) / np.sqrt(hx * hx + hy * hy + hz * hz + f32(1e-6))
+        across = (tx * hx + ty * hy + tz * hz) * scale
+        white_across = across + f32(0.07)  # scales of the cuticle tilt the first highlight to the root
+        tint_across = across - f32(0.10)
+        white = max(f32(1.0) - white_across * white_across, f32(0.0))
+        tint = max(f32(1.0) - tint_across * tint_across, f32(0.0))
+        white, tint = white * white, tint * tint
+        white, tint = white * white, tint * tint
+        white, tint = white * white, tint * tint
+        tint *= f32(1.3) * facing * bright
+        white = white * white * white * white * f32(0.045) * facing * bright
+        red += powers[lamp, 0] * (white + tint * colour[0])
+        green += powers[lamp, 1] * (white + tint * colour[1])
+        blue += powers[lamp, 2] * (white + tint * colour[2])
+    shaded[segment, 0], shaded[segment, 1], shaded[segment, 2] = red, green, blue
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _line(x0, y0, n0, x1, y1, n1, thick, value, nearness, identity, salt):  # type: ignore[no-untyped-def]
+    """Draw a line `thick` samples wide where it is nearest; tell whether any sample was."""
+    height, width = nearness.shape
+    dx, dy = x1 - x0, y1 - y0
+    steep = abs(dy) > abs(dx)
+    if steep:
+        x0, y0, x1, y1 = y0, x0, y1, x1
+        dx, dy = dy, dx
+    if x1 < x0:
+        x0, y0, n0, x1, y1, n1 = x1, y1, n1, x0, y0, n0
+        dx, dy = -dx, -dy
+    limit, across_limit = (height, width) if steep else (width, height)
+    start, stop = max(int(np.ceil(x0 - f32(0.5))), 0), min(int(np.ceil(x1 - f32(0.5))), limit)
+    if start >= stop:
+        return False
+    inverse = f32(1.0) / max(dx, f32(1e-6))
+    slope, lean = dy * inverse, (n1 - n0) * inverse
+    # A line `thick` samples wide covers more samples of a row when it runs diagonally.
+    span = thick * np.sqrt(f32(1.0) + slope * slope)
+    drawn = False
+    for step in range(start, stop):
+        ahead = f32(step) + f32(0.5) - x0
+        y = y0 + slope * ahead
+        near = n0 + lean * ahead
+        low = int(np.floor(y - f32(0.5) * span + f32(0.5)))
+        high = int(np.floor(y + f32(0.5) * span + f32(0.5)))
+        if high <= low:
+            # Thinner than a sample: some samples of it are drawn, by a fixed pattern.
+            pattern = ((step * 73 + salt * 151) & 255) * f32(1.0 / 256.0)
+            if pattern > span:
+                continue
+            low = int(np.floor(y))
+            high = low + 1
+        low, high = max(low, 0), min(high, across_limit)
+        for across in range(low, high):
+            if steep:
+                if near > nearness[step, across]:
+                    nearness[step, across] = near
+                    identity[step, across] = value
+                    drawn = True
+            elif near > nearness[across, step]:
+                nearness[across, step] = near
+                identity[across, step] = value
+                drawn = True
+    return drawn
