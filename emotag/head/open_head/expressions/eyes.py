@@ -11,8 +11,11 @@ from emotag.head.open_head.fields import Face, Pull, ball_radius, smoothstep, un
 
 _MARGIN_REACH = 1.45
 """Vertices within this many ball radii of the eye's centre may belong to a lid's margin."""
-_STEEPEST = 0.9
-"""Radians of elevation per radian along the fissure, seen as half an ellipse: how fast a margin may rise."""
+_STEEPEST = (0.8, 3.5)
+"""Radians of elevation per radian along the fissure, seen as half an ellipse: how fast a margin may rise in its middle
+and at its corners. What lies farther above another candidate is no margin."""
+_MARGIN_TOLERANCE = 0.01
+"""Radians."""
 _CLEARANCE_MM = 0.35
 _BESIDE_MM = 6.0
 """How far beyond the corners of the eye skin still follows the lids."""
@@ -46,7 +49,7 @@ MOVES: dict[str, LidMove] = {
 SKIN: dict[str, tuple[Pull, ...]] = {
     # The lower lid slides towards the nose, the upper's outer part is drawn in.
     "eyeBlink": (
-        Pull("eye_outer", by=(-0.5, -2.2, 0.0), reach=(5, 6, 8)),
+        Pull("eye_outer", by=(-0.5, -1.6, 0.0), reach=(5, 6, 8)),
         Pull("lid_lower", shift=(-5, -1, 0), by=(-3.2, 0.2, 0.0), reach=(8, 3, 6)),
     ),
     "eyeSquint": (
@@ -92,7 +95,9 @@ def lids_of(face: Face, side: int) -> Lids:
     elevation = np.arctan2(offset[:, 1], offset[:, 2])
     distance = np.linalg.norm(offset, axis=1) / surface.eye_radius
     corners = np.stack([face.anchor(name, side) - centre for name in ("eye_inner", "eye_outer")])
-    across, (low, high) = side * offset[:, 0], side * corners[:, 0]
+    # Directions, not places: the edges of a lid lie at several distances from the centre.
+    across = side * surface.eye_radius * unit(offset)[:, 0]
+    low, high = side * surface.eye_radius * unit(corners)[:, 0]
     near = face.skin & (offset[:, 2] > 0) & (across > low) & (across < high) & (distance < _MARGIN_REACH)
     along = np.arcsin(np.clip((2 * across - low - high) / (high - low), -1, 1))
     ends = np.stack(([-np.pi / 2, np.pi / 2], np.arctan2(corners[:, 1], corners[:, 2])), axis=1)
@@ -115,9 +120,12 @@ def _envelope(
     along: np.ndarray,  # (V,) radians along the fissure
     candidates: np.ndarray,  # (N, 2) place along and elevation
 ) -> np.ndarray:  # (V,) radians
-    """The highest curve below all candidates that is nowhere steeper than a lid."""
-    reached = candidates[:, 1] + _STEEPEST * np.abs(along[:, None] - candidates[:, 0])
-    return reached.min(1)
+    """The line through the lowest candidates: those from which no other lies steeply below."""
+    place, height = candidates[np.argsort(candidates[:, 0], kind="stable")].T
+    slope = _STEEPEST[0] + (_STEEPEST[1] - _STEEPEST[0]) * (2 * place / np.pi) ** 2
+    below = height + slope[:, None] * np.abs(place[:, None] - place)  # [i, j]: the highest that i may be over j
+    lowest = height <= below.min(1) + _MARGIN_TOLERANCE
+    return np.interp(along, place[lowest], height[lowest])
 
 
 def turned(face: Face, lids: Lids, move: LidMove) -> np.ndarray:  # (V, 3) displacement

@@ -26,14 +26,14 @@ LIPS: dict[str, tuple[Pull, ...]] = {
     ),
     # AU28 of the lower lip: it is rolled in over the teeth, the skin under it follows upwards.
     "mouthRollLower": (
-        Pull("lower_lip", shift=(0, 8, -5), by=(0.0, -4.0, -14.5), reach=(13, 5, 8), lip="lower"),
-        Pull("lower_lip", shift=(0, -2, 0), by=(0.0, 7.5, -1.0), reach=(13, 6, 12), lip="lower"),
+        Pull("lower_lip", shift=(0, 8, -5), by=(0.0, -3.0, -10.5), reach=(13, 5, 8), lip="lower"),
+        Pull("lower_lip", shift=(0, -1, 0), by=(0.0, 8.0, -1.0), reach=(14, 7, 12), lip="lower"),
         Pull("lower_lip", shift=(0, -14, -2), by=(0.0, 5.0, 5.5), reach=(15, 6, 12), lip="lower"),
     ),
     # AU28 of the upper lip.
     "mouthRollUpper": (
-        Pull("upper_lip", shift=(0, -8, -8), by=(0.0, 5.0, -8.5), reach=(15, 5, 9), lip="upper"),
-        Pull("upper_lip", shift=(0, 3, 0), by=(0.0, -6.0, -3.5), reach=(15, 7, 12), lip="upper"),
+        Pull("upper_lip", shift=(0, -8, -8), by=(0.0, 3.0, -7.8), reach=(15, 5, 9), lip="upper"),
+        Pull("upper_lip", shift=(0, 3, 0), by=(0.0, -6.5, -2.5), reach=(15, 7, 12), lip="upper"),
         Pull("corner", shift=(1, 0, -2), by=(0.8, 0.8, -3.0), reach=(5, 6, 8)),
     ),
     # AU17, mentalis: the chin's boss is pushed up and the lower lip with it.
