@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import istft, stft
 
@@ -31,7 +32,7 @@ def tilt(samples: Signal, rate: int, db_per_octave: float) -> Signal:
     """
     if db_per_octave == 0:
         return samples
-    size = len(samples) + rate // 10  # the filter's ringing must not wrap around to the start
+    size = next_fast_len(len(samples) + rate // 10)  # the filter's ringing must not wrap around to the start
     frequencies = np.fft.rfftfreq(size, 1 / rate)
     octaves = np.log2(np.clip(frequencies, _TILT_FROM_HZ, _TILT_TO_HZ) / _TILT_FROM_HZ)
     gain = 10 ** (db_per_octave * octaves / 20)

@@ -79,10 +79,10 @@ EXTREMES: dict[str, Delivery] = {
     ),
     "disgust": Delivery(
         pitch=-2.5, melody=0.0, rate=-0.38, pause=0.3, gain=-1.5, tilt=-0.5, slope=-3.0, ending=-4.0, accent=1.0,
-        jitter=2.5, shimmer=12.0, creak=0.5,
+        jitter=2.5, shimmer=12.0, creak=0.45,
     ),
     "fear": Delivery(
-        pitch=7.5, melody=-0.4, rate=0.35, pause=0.2, gain=0.5, tilt=0.5, breath=0.45, slope=0.5, ending=1.5,
+        pitch=6.5, melody=-0.4, rate=0.35, pause=0.2, gain=0.5, tilt=0.5, breath=0.45, slope=0.5, ending=1.5,
         jitter=2.2, shimmer=8.0, tremor=0.7,
     ),
     "happy": Delivery(
@@ -94,7 +94,7 @@ EXTREMES: dict[str, Delivery] = {
         jitter=0.6, tremor=0.15,
     ),
     "surprise": Delivery(
-        pitch=6.0, melody=0.4, rate=-0.05, pause=0.1, gain=3.0, tilt=0.4, breath=0.15, slope=4.0, ending=11.0,
+        pitch=5.5, melody=0.4, rate=-0.05, pause=0.1, gain=3.0, tilt=0.4, breath=0.15, slope=4.0, ending=11.0,
         accent=2.0,
     ),
     "neutral": Delivery(),

@@ -1,6 +1,6 @@
 """A text, a voice and an emotion become speech."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -27,8 +27,11 @@ from emotag.actors.voice.voices import Voice
 REFERENCE_TEXT = "We were away a year ago, and now we know the way home."
 """What is spoken to find the gain and the pitch of a voice: mostly voiced."""
 
-PITCH_SPREAD, RATE_SPREAD, LEVEL_SPREAD = 0.35, 0.03, 0.5
+PITCH_SPREAD, RATE_SPREAD, LEVEL_SPREAD = 0.5, 0.05, 0.8
 """Standard deviations of an utterance from the speaker's mean: semitones, log2 of rate, dB."""
+
+PORTRAYAL_SPREAD = 0.15
+"""Standard deviation of every change that an emotion makes, of the change: no two portrayals use the same means."""
 
 STANDARD_SPREAD = 2.6
 """Standard deviation of F0 of read speech, semitones: a voice of pitch_range 1."""
@@ -97,9 +100,12 @@ def _pitch_bounds(expected_hz: float) -> tuple[float, float]:
 
 
 def _vary(delivery: Delivery, rng: np.random.Generator) -> Delivery:
-    """Add the chance of one utterance."""
+    """Add the chance of one utterance. The same generator gives all emotions and levels the same chance."""
+    names = [field.name for field in fields(Delivery)]
+    factors = 1 + PORTRAYAL_SPREAD * np.clip(rng.standard_normal(len(names)), -2, 2)
     pitch, rate, gain = rng.standard_normal(3) * (PITCH_SPREAD, RATE_SPREAD, LEVEL_SPREAD)
-    return replace(delivery, pitch=delivery.pitch + pitch, rate=delivery.rate + rate, gain=delivery.gain + gain)
+    varied = Delivery(**{name: float(factor * getattr(delivery, name)) for name, factor in zip(names, factors)})
+    return replace(varied, pitch=varied.pitch + pitch, rate=varied.rate + rate, gain=varied.gain + gain)
 
 
 def _pitch_setting(voice: Voice, delivery: Delivery) -> int:
