@@ -110,6 +110,7 @@ def _posterior(crown: Crown) -> tuple[np.ndarray, np.ndarray]:
     power = 2.0 / _SQUARENESS[crown.kind]
     across = np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** power
     outward = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** power
+    across, outward = across / across.max(), outward / outward.max()
     half_width = np.array([crown.neck, crown.width, crown.width, crown.width]) / 2 * _BACK_SCALES * _CLEARANCE
     rings = np.empty((4, 12, 3))
     rings[..., 0] = half_width[:, None] * across

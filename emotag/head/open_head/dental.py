@@ -80,12 +80,15 @@ def teeth(row: Row) -> Mesh:
 
 
 _EDGE_HALF_THICKNESS = 0.0004
+_GAP = 0.00012
+"""Metres added along the curve for each tooth: the inner sides of a bent row have less room than its curve."""
 _MM = 1e-3
 
 
 def _row(crowns: tuple[Crown, ...], front: np.ndarray, canines: float, molars: float, *, upper: bool) -> Row:
-    ends = np.cumsum([crown.width for crown in crowns]) * _MM
-    arcs = ends - np.array([crown.width for crown in crowns]) * _MM / 2
+    room = np.array([crown.width for crown in crowns]) * _MM + _GAP
+    ends = np.cumsum(room)
+    arcs = ends - room / 2
     mesial_cusp = ends[-1] - 0.75 * crowns[-1].width * _MM
     arch = fit_arch(front, (arcs[2], canines / 2 * _MM), (mesial_cusp, molars / 2 * _MM), OCCLUSAL_RISE)
     points, tangents, normals = arch.frame(arcs)

@@ -1,6 +1,6 @@
 """A pinna: helix, antihelix with its two crura, triangular fossa, concha, tragus, antitragus and lobe."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -16,8 +16,8 @@ class Pinna:
     height: float = 0.062  # along the ear's own axis; adults: 60–63 mm
     width: float = 0.034  # adults: 33–36 mm
     protrusion: float = 0.018  # of the helix from the front edge; adults: 17–21 mm from the skull
-    inclination: float = np.radians(12.0)  # the top leans backwards; adults: 10–20°
-    lean: float = np.radians(9.0)  # the top leans outwards, as the side of the skull does
+    inclination: float = float(np.radians(12.0))  # the top leans backwards; adults: 10–20°
+    lean: float = float(np.radians(10.0))  # the top leans outwards, as the side of the skull does
 
 
 def ear(pinna: Pinna | None = None) -> Mesh:
@@ -42,6 +42,27 @@ def ear(pinna: Pinna | None = None) -> Mesh:
         fan_faces(ids[-1, ::-1], 0),
     ))  # fmt: skip
     return Mesh(_placed(points, front, pinna), faces)
+
+
+def seated(
+    pinna: Pinna,
+    skin: np.ndarray,  # (V, 3) metres: vertices of the skin, without ears
+) -> Pinna:
+    """Give the pinna moved in or out to where the left side of the skull is, and leaning as it does there.
+
+    Raises ValueError when there is too little skin near the ear.
+    """
+    offset = skin[:, 1:] - np.asarray(pinna.centre)[1:]
+    near = (skin[:, 0] > 0) & (np.linalg.norm(offset, axis=1) < _SEAT * pinna.height)
+    if near.sum() < 3:
+        raise ValueError(f"only {near.sum()} vertices of skin near the ear's place {pinna.centre}")
+    columns = np.column_stack((np.ones(near.sum()), offset[near]))
+    middle, lean, _ = np.linalg.lstsq(columns, skin[near, 0], rcond=None)[0]
+    return replace(pinna, centre=(float(middle), *pinna.centre[1:]), lean=float(np.arctan(lean)))
+
+
+_SEAT = 0.55
+"""Radius around the ear's middle in which the skull is taken as flat, in ear heights."""
 
 
 def _placed(points: np.ndarray, front: np.ndarray, pinna: Pinna) -> np.ndarray:

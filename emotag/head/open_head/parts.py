@@ -3,7 +3,7 @@
 import numpy as np
 
 from emotag.head.open_head.dental import UPPER_EDGE, lower_row, teeth, upper_row
-from emotag.head.open_head.ear import Pinna, ear
+from emotag.head.open_head.ear import Pinna, ear, seated
 from emotag.head.open_head.eyeball import EYE_RADIUS, eyeball
 from emotag.head.open_head.gums import gums
 from emotag.head.open_head.mesh import Mesh
@@ -19,6 +19,7 @@ def parts(
     upper_edge: tuple[float, float, float] = UPPER_EDGE,  # metres: middle of the upper incisal edges
     pinna: Pinna | None = None,
     bag: Bag | None = None,
+    skin: np.ndarray | None = None,  # (V, 3) metres: seats the ears on the skull when given
 ) -> list[tuple[Part, Mesh]]:
     """Give the parts in the order of `Part`, from LEFT_EAR to SOCKET, each symmetric or the mirror image of its twin.
 
@@ -28,7 +29,7 @@ def parts(
     centres = np.asarray(eye_centres, dtype=float)
     if centres.shape != (2, 3):
         raise ValueError(f"eye centres: expected (2, 3), left and right, got {centres.shape}")
-    left_ear = ear(pinna)
+    left_ear = ear(pinna if skin is None else seated(pinna or Pinna(), skin))
     upper, lower = upper_row(upper_edge), lower_row(upper_edge)
     return [
         (Part.LEFT_EAR, left_ear),

@@ -24,7 +24,7 @@ def tongue(
     turn = 2 * np.pi * np.arange(_AROUND) / _AROUND
     side = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** _SQUARE
     dome = np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** _SQUARE
-    groove = np.interp(along, _ALONG, _GROOVE)[:, None] * np.exp(-((side / 0.22) ** 2)) * (dome > 0)
+    groove = np.interp(along, _ALONG, _GROOVE)[:, None] * np.exp(-((side / 0.22) ** 2)) * (dome > 1e-9)
 
     rings = np.empty((len(depths), _AROUND, 3))
     rings[..., 0] = widths[:, None] * side
