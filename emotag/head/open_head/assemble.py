@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from emotag.head.model import HeadModel, LandmarkEmbedding
-from emotag.head.open_head import anatomy
+from emotag.head.open_head.anatomy import EYE_CENTRE, EYE_RADIUS, JAW_HINGE, NECK_BASE, NECK_JOINT
 from emotag.head.open_head.expressions.all import expression_shapes
 from emotag.head.open_head.identity import IDENTITY_MODES, identity_modes
 from emotag.head.open_head.jaw_motion import FULL_OPENING, jaw_corrective, jaw_weights
@@ -57,15 +57,15 @@ def neutral_surface(
     skin: Skin,
     marks: Embedding,
 ) -> HeadSurface:
-    """Put skin, eyes, teeth, gums, tongue, ears and the lining of the mouth together. The skin's vertices come first."""
+    """Put the skin and all parts together; the skin's vertices come first."""
     ring = skin.rings[INNER_RING]
-    left = np.array(anatomy.EYE_CENTRE) * _MM
+    left = np.array(EYE_CENTRE) * _MM
     eyes = np.stack((left, left * (-1, 1, 1)))
     vertices = [skin.points * _MM]
     faces = [skin.faces]
     part = [np.full(len(skin.points), Part.SKIN)]
     start = len(skin.points)
-    for kind, mesh in parts(vertices[0][ring], eyes, anatomy.EYE_RADIUS * _MM):
+    for kind, mesh in parts(vertices[0][ring], eyes, EYE_RADIUS * _MM):
         welded = len(ring) if kind == Part.SOCKET else 0  # its first vertices are those of the skin's ring
         made = len(mesh.vertices) - welded
         ids = np.concatenate((ring[:welded], start + np.arange(made)))
@@ -82,10 +82,10 @@ def neutral_surface(
         mouth_side=mouth_sides(skin, points, kinds),
         lid_side=lid_sides(skin, points),
         eye_centres=eyes,
-        eye_radius=anatomy.EYE_RADIUS * _MM,
-        jaw_hinge=np.array(anatomy.JAW_HINGE) * _MM,
-        neck_joint=np.array(anatomy.NECK_JOINT) * _MM,
-        neck_base=np.array(anatomy.NECK_BASE) * _MM,
+        eye_radius=EYE_RADIUS * _MM,
+        jaw_hinge=np.array(JAW_HINGE) * _MM,
+        neck_joint=np.array(NECK_JOINT) * _MM,
+        neck_base=np.array(NECK_BASE) * _MM,
     )
 
 

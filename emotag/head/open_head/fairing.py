@@ -1,6 +1,7 @@
 """The smoothest surface through given points: bi-Laplacian fairing with hard and soft constraints.
 
-O. Sorkine and D. Cohen-Or, *Least-squares meshes*, SMI 2004; M. Botsch and L. Kobbelt, SIGGRAPH 2004 (cotangent weights).
+O. Sorkine and D. Cohen-Or, *Least-squares meshes*, SMI 2004; cotangent weights as in M. Botsch and L. Kobbelt,
+*An intuitive framework for real-time freeform modeling*, SIGGRAPH 2004.
 """
 
 import numpy as np

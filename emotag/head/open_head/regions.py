@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from emotag.head.open_head import anatomy
+from emotag.head.open_head.lids import LID_NAMES
+from emotag.head.open_head.neck import NECK_NAMES
 from emotag.head.open_head.rigging import head_fraction
 from emotag.head.open_head.skin import Skin
 from emotag.head.open_head.surface import HeadSurface, Part
@@ -30,7 +31,7 @@ def head_regions(
     rest = np.setdiff1d(outer, np.concatenate((face, inside, trunk)))
     hair = scalp(vertices, rest, surface.eye_centres.mean(0), surface.landmarks[8])
     neck = np.setdiff1d(rest[head_fraction(vertices[rest]) < 1], hair)
-    lids = np.concatenate([_ring_ids(skin, name) for name, _, _ in anatomy.LID_RINGS])
+    lids = np.concatenate([_ring_ids(skin, name) for name in LID_NAMES])
     return {
         "face": face,
         "lips": np.unique(np.concatenate([skin.rings[name] for name in _LIPS])),
@@ -64,5 +65,5 @@ def _ring_ids(skin: Skin, name: str) -> np.ndarray:
 
 def _trunk(skin: Skin) -> np.ndarray:
     """What lies below the ring around the base of the neck."""
-    names = [name for name, _ in anatomy.NECK_RINGS]
-    return np.sort(np.concatenate([skin.rings[name] for name in names[names.index("neck base") + 1 :]]))
+    below = NECK_NAMES[NECK_NAMES.index("neck base") + 1 :]
+    return np.sort(np.concatenate([skin.rings[name] for name in below]))

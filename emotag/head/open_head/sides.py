@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from emotag.head.open_head import anatomy
+from emotag.head.open_head.lids import EYE_NAMES, outer_canthus
+from emotag.head.open_head.lips import LIP_NAMES
 from emotag.head.open_head.skin import Skin
 from emotag.head.open_head.surface import Part
 
@@ -18,13 +19,14 @@ def mouth_sides(
 ) -> np.ndarray:  # (V,) +1 with the upper lip, −1 with the lower, 0 at the corners of the mouth
     """Above or below the slit; on the lips themselves by the ring, not by height, since they touch and roll inwards."""
     slit = skin.points[skin.rings["slit"]] * _MM
-    side = _above(vertices, slit)
-    for name, _, _ in anatomy.LIP_RINGS:
+    quarter = len(slit) // 4
+    upper = np.concatenate((slit[-quarter:], slit[: quarter + 1]))  # from the right corner to the left one
+    side = np.where(vertices[:, 1] >= np.interp(vertices[:, 0], upper[:, 0], upper[:, 1]), 1.0, -1.0)
+    place = np.arange(len(slit))
+    on_upper = (place < quarter) | (place > 3 * quarter)
+    for name in LIP_NAMES:
         ring = skin.rings[name]
-        quarter = len(ring) // 4  # upper midline → left corner → lower midline → right corner
-        place = np.arange(len(ring))
-        upper = (place < quarter) | (place > 3 * quarter)
-        side[ring] = np.where(upper, 1.0, -1.0)
+        side[ring] = np.where(on_upper, 1.0, -1.0)
         side[ring[[quarter, 3 * quarter]]] = 0.0
     side[np.isin(part, _LOWER)] = -1.0
     side[np.isin(part, _UPPER)] = 1.0
@@ -37,24 +39,13 @@ def lid_sides(
 ) -> np.ndarray:  # (V,) +1 above, −1 below the palpebral fissure, 0 at its corners
     """Above or below the line between the lids; on the lids by the ring."""
     fissure = skin.points[skin.rings["left/lash line"]] * _MM
-    side = _above(vertices * np.where(vertices[:, :1] < 0, (-1, 1, 1), 1), fissure)
-    for eye in ("left", "right"):
-        for name in ("orbit", "fold", "crease", *(name for name, _, _ in anatomy.LID_RINGS)):
+    outer = outer_canthus(fissure)
+    upper, lower = fissure[: outer + 1], np.concatenate((fissure[outer:], fissure[:1]))[::-1]
+    middle = (np.interp(upper[:, 0], lower[:, 0], lower[:, 1]) + upper[:, 1]) / 2
+    side = np.where(vertices[:, 1] >= np.interp(np.abs(vertices[:, 0]), upper[:, 0], middle), 1.0, -1.0)
+    for name in EYE_NAMES:
+        for eye in ("left", "right"):
             ring = skin.rings[f"{eye}/{name}"]
-            outer = len(ring) * anatomy.OUTER_CANTHUS // anatomy.LID_STATIONS
             side[ring] = np.where(np.arange(len(ring)) < outer, 1.0, -1.0)
             side[ring[[0, outer]]] = 0.0
     return side
-
-
-def _above(vertices: np.ndarray, ring: np.ndarray) -> np.ndarray:
-    """Sign of the height over the middle line of a ring, which goes on level beyond its ends."""
-    left, right = ring[ring[:, 0].argmin()], ring[ring[:, 0].argmax()]
-    across = np.linspace(left[0], right[0], 33)
-    order = ring[np.argsort(ring[:, 0], kind="stable")]
-    lower_half = order[:, 1] < np.interp(order[:, 0], [left[0], right[0]], [left[1], right[1]])
-    upper, lower = order[~lower_half], order[lower_half]
-    lower = np.concatenate((left[None], lower, right[None]))
-    upper = np.concatenate((left[None], upper, right[None]))
-    middle = (np.interp(across, upper[:, 0], upper[:, 1]) + np.interp(across, lower[:, 0], lower[:, 1])) / 2
-    return np.where(vertices[:, 1] >= np.interp(vertices[:, 0], across, middle), 1.0, -1.0)

@@ -2,13 +2,15 @@
 
 import numpy as np
 
-from emotag.head.open_head import anatomy
+from emotag.head.open_head.lids import EYE_NAMES
+from emotag.head.open_head.lips import LIP_NAMES
+from emotag.head.open_head.neck import NECK_NAMES
 from emotag.head.open_head.skin import Skin
 from emotag.head.open_head.surface import HeadSurface, Part
 
 _SKIN_SIDE = 0.80
 """The skin's square; the parts share the column beside it."""
-_RING_STEP = 0.06
+_RING_STEP = 0.03
 """Radius by which each ring of neck and shoulders goes on outwards (the chart's own radius ends near 1)."""
 _SLIT_SHARE = 0.12
 """Size of the innermost ring of lips and lids relative to the outermost."""
@@ -48,34 +50,32 @@ def _unrolled(skin: Skin) -> np.ndarray:  # (V, 2)
         for depth, name in enumerate(names[1:], 1):
             share = 1 - (1 - _SLIT_SHARE) * depth / (len(names) - 1)
             plane[skin.rings[name]] = middle + share * (outer - middle)
-    rest = np.isnan(plane).any(1)
-    plane[rest] = _nostrils(skin, plane, np.flatnonzero(rest))
-    rings = [name for name, _ in anatomy.NECK_RINGS]
-    start = plane[skin.rings[rings[0]]]
+    start = plane[skin.rings[NECK_NAMES[0]]]
     radius = np.linalg.norm(start, axis=1, keepdims=True)
-    for depth, name in enumerate(rings[1:], 1):
+    for depth, name in enumerate(NECK_NAMES[1:], 1):
         plane[skin.rings[name]] = start * (1 + depth * _RING_STEP / radius)
+    pits = np.flatnonzero(np.isnan(plane).any(1))
+    plane[pits] = _nostrils(skin, plane, pits)
     return plane
 
 
 def _nests() -> list[list[str]]:
-    lids = ["orbit", "fold", "crease", *(name for name, _, _ in anatomy.LID_RINGS)]
-    return [[name for name, _, _ in anatomy.LIP_RINGS], *([f"{eye}/{name}" for name in lids] for eye in ("left", "right"))]
+    return [list(LIP_NAMES), *([f"{eye}/{name}" for name in EYE_NAMES] for eye in ("left", "right"))]
 
 
 def _middle_line(ring: np.ndarray, name: str) -> np.ndarray:  # (N, 2)
     """For each point of a ring the point halfway to the one facing it across the opening."""
     count = len(ring)
     place = np.arange(count)
-    facing = (count // 2 - place) % count if name == "perioral" else (-place) % count
+    facing = (count // 2 - place) % count if name == LIP_NAMES[0] else (-place) % count
     return (ring + ring[facing]) / 2
 
 
 def _nostrils(skin: Skin, plane: np.ndarray, ids: np.ndarray) -> np.ndarray:
     """Points inside a nostril shrink towards the middle of its rim."""
     result = np.zeros((len(ids), 2))
-    for eye, sign in (("left", 1), ("right", -1)):
-        rim = skin.rings[f"{eye}/nostril"]
+    for side, sign in (("left", 1), ("right", -1)):
+        rim = skin.rings[f"{side}/nostril"]
         middle, flat = plane[rim].mean(0), skin.points[rim].mean(0)
         scale = np.abs(plane[rim] - middle).mean() / np.abs(skin.points[rim] - flat).mean()
         here = skin.points[ids, 0] * sign > 0
