@@ -31,7 +31,7 @@ UNIT_OF_SHAPES: dict[int, dict[str, float]] = {
 }
 """Action unit -> weights of expressions, left and right averaged; their sum is cut at 1."""
 
-LIPS_PART_MM, LIPS_WIDE_MM = 0.5, 14.0
+LIPS_PART_MM, LIPS_WIDE_MM = 0.5, 18.0
 """Lip opening at which AU25 is 0 and 5."""
 JAW_DROP, JAW_FULL = 0.02, 0.22
 """Jaw angle in radians at which AU26 is 0 and 5; beyond half of the full opening the manual speaks of AU27."""
@@ -52,7 +52,7 @@ def action_units(
     for unit, weights in UNIT_OF_SHAPES.items():
         total = sum((weight * curves.get(name, zero) for name, weight in weights.items()), zero)
         units[:, ACTION_UNITS.index(unit)] = FULL * np.clip(total, 0, 1)
-    opening = gap.opening({name: curves.get(name, zero) for name in (*gap.upper, *gap.lower, "mouthClose", "jaw")})
+    opening = gap.opening(curves)
     units[:, ACTION_UNITS.index(25)] = FULL * np.clip((opening - LIPS_PART_MM) / (LIPS_WIDE_MM - LIPS_PART_MM), 0, 1)
     units[:, ACTION_UNITS.index(26)] = FULL * np.clip((jaw - JAW_DROP) / (JAW_FULL - JAW_DROP), 0, 1)
     return units

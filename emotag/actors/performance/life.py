@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from emotag.actors.performance.coarticulation import RATE
 from emotag.actors.performance.dynamics import Accent, bump, smooth_noise
@@ -44,7 +45,8 @@ def carriage(
     sway = LIMITS * np.tanh(sway * mobility[:, None] / LIMITS)
 
     posture = np.array([bearing.pitch, bearing.yaw * side[0], bearing.roll * side[1]])
-    head = sway + strength[:, None] * (posture + bearing.tremor * tremor)
+    lagging = gaussian_filter1d(strength, _LAG_S * RATE, mode="nearest")[:, None]  # the body is slower than the face
+    head = sway + lagging * (posture + bearing.tremor * tremor)
     head[:, 0] += _nods(time, accented, manner, rng) * mobility
     head[:, 2] += manner.head_tilt
 
@@ -53,7 +55,7 @@ def carriage(
     breath = _breathing(time, rng)
     trunk[:, 0] -= _BREATH_PITCH * breath
     shift[:, 1] += _BREATH_RISE * breath
-    shift += strength[:, None] * np.array([0.0, bearing.height, bearing.forward])
+    shift += lagging * np.array([0.0, bearing.height, bearing.forward])
     return Carriage(head, trunk, shift)
 
 
@@ -74,7 +76,8 @@ def _breathing(time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.sin(phase + 0.35 * np.sin(phase))
 
 
-_SWAY = np.radians([1.9, 3.4, 1.0])
+_LAG_S = 0.12
+_SWAY = np.radians([1.9, 4.2, 1.0])
 _SWAY_PERIODS_S = (3.6, 4.6, 4.2)
 _FAST = np.radians([0.7, 0.8, 0.4])  # while speaking
 _FAST_PERIODS_S = (0.9, 1.1, 1.2)

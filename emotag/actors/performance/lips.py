@@ -4,7 +4,7 @@ ARKit's mouthClose raises the lower lip whatever the jaw does, so it closes a mo
 the opening: alone, it drives the lower lip through the upper one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,35 +41,32 @@ class LipGap:
 
     @staticmethod
     def of(head: HeadModel, shape: torch.Tensor | None = None) -> "LipGap":
-        """Measure a head (its template, or one of `shape` (S,)). Raises InputError without the named expressions."""
+        """Measure a head (its template, or one of `shape` (S,)).
+
+        Raises InputError when mouthClose is missing or does nothing.
+        """
         names = head.expression_names
         if CLOSE not in names:
             raise InputError(f"head {head.name}: no expression {CLOSE}; the lips of an actor could not close")
-        cases = sorted({*_UPPER_MM, *_LOWER_MM})
-        rows = [[index for index, name in enumerate(names) if name.removesuffix("_L").removesuffix("_R") == case]
-                for case in (*cases, CLOSE)]  # fmt: skip
-        expression = torch.zeros(len(rows) + 2, head.n_expression)
-        for row, columns in enumerate(rows, start=1):
-            expression[row, columns] = 1
-        still = torch.zeros(len(expression), 3)
-        jaw = still.clone()
+        columns: dict[str, list[int]] = {}
+        for index, name in enumerate(names):
+            if name.startswith(_AROUND_MOUTH):
+                columns.setdefault(name.removesuffix("_L").removesuffix("_R"), []).append(index)
+        expression = torch.zeros(len(columns) + 2, head.n_expression)  # rest, expressions, jaw
+        for row, where in enumerate(columns.values(), start=1):
+            expression[row, where] = 1
+        jaw = torch.zeros(len(expression), 3)
         jaw[-1, 0] = _SMALL_JAW
-        who = torch.zeros(head.n_shape) if shape is None else shape
-        eyes = torch.zeros(len(expression), 6)
-        posed = head.vertices(who, expression, jaw, still, eyes, still, still)
-        y = head.landmarks68.points(posed, head.faces)[..., 1].numpy() * 1000
-        moved = y - y[0]
-        up, down = moved[:, UPPER_INNER].mean(1), -moved[:, LOWER_INNER].mean(1)
-        return LipGap(
-            {name: float(up[1 + i]) for i, name in enumerate(cases) if abs(up[1 + i]) > _NOTHING_MM},
-            {name: float(down[1 + i]) for i, name in enumerate(cases) if abs(down[1 + i]) > _NOTHING_MM},
-            float(up[-1] + down[-1]) / _SMALL_JAW,
-            float(-(up[-2] + down[-2])),
-        )
+        raised, dropped = _lip_motion(head, shape, expression, jaw)
+        upper, lower = (_that_move(columns, motion[1:-1]) for motion in (raised, dropped))
+        close = -(upper.pop(CLOSE, 0.0) + lower.pop(CLOSE, 0.0))
+        if close <= 0:
+            raise InputError(f"head {head.name}: {CLOSE} does not bring the lips together")
+        return LipGap(upper, lower, (raised[-1] + dropped[-1]) / _SMALL_JAW, close)
 
     def opening(self, curves: Curves) -> np.ndarray:  # (T,) mm, negative where the lips would cross
         """Sum what parts the lips and what closes them."""
-        return self.raised(curves) + self.dropped(curves) - self.close * curves[CLOSE]
+        return self.raised(curves) + self.dropped(curves) - self.close * mean_of_sides(curves, CLOSE)
 
     def raised(self, curves: Curves) -> np.ndarray:  # (T,) mm
         """How far the upper lip is raised."""
@@ -80,6 +77,26 @@ class LipGap:
         return _sum(self.lower, curves) + self.jaw * curves["jaw"]
 
 
+def _lip_motion(
+    head: HeadModel,
+    shape: torch.Tensor | None,  # (S,)
+    expression: torch.Tensor,  # (B, E); row 0 is the rest
+    jaw: torch.Tensor,  # (B, 3)
+) -> tuple[list[float], list[float]]:  # (B,), (B,) mm
+    """How far the middle of the upper lip goes up and that of the lower lip down."""
+    still, eyes = torch.zeros(len(jaw), 3), torch.zeros(len(jaw), 6)
+    who = torch.zeros(head.n_shape) if shape is None else shape
+    posed = head.vertices(who, expression, jaw, still, eyes, still, still)
+    y = head.landmarks68.points(posed, head.faces)[..., 1] * 1000
+    moved = y - y[0]
+    return moved[:, UPPER_INNER[1]].tolist(), (-moved[:, LOWER_INNER[1]]).tolist()
+
+
+def _that_move(names: Iterable[str], motion: list[float]) -> dict[str, float]:
+    return {name: mm for name, mm in zip(names, motion) if abs(mm) > _NOTHING_MM}
+
+
+_AROUND_MOUTH = ("mouth", "jaw", "cheek", "nose")
 _SMALL_JAW = 0.1  # radians: about the middle of what speech uses
 _NOTHING_MM = 0.05
 
@@ -92,10 +109,9 @@ def _sum(table: Mapping[str, float], curves: Curves) -> np.ndarray:
 
 
 def mean_of_sides(curves: Curves, name: str) -> np.ndarray:  # (T,)
-    """Give an expression's value, for a paired one the mean of left and right."""
-    if name in curves:
-        return curves[name]
-    return (curves[f"{name}_L"] + curves[f"{name}_R"]) / 2
+    """Give an expression's value, for a paired one the mean of left and right; 0 when nothing moves it."""
+    sides = [curves[side] for side in (name, f"{name}_L", f"{name}_R") if side in curves]
+    return np.mean(sides, axis=0) if sides else np.zeros_like(curves["jaw"])
 
 
 def close_lips(
@@ -116,7 +132,7 @@ def close_lips(
         curves[side] = np.maximum(curves[side], _PRESSED * seal**2)
     curves["jaw"] = np.minimum(curves["jaw"], _SEALED_JAW + (1 - np.maximum(seal, bite)) * curves["jaw"])
     raised, dropped = gap.raised(curves), gap.dropped(curves)
-    to_seal = seal * np.clip(raised + dropped, 0, None)
+    to_seal = seal * np.clip(raised + dropped + _TOUCH_MM, 0, None)
     to_bite = bite * np.clip(dropped - _TEETH_BELOW_LIP_MM, 0, None)
     curves[CLOSE] = np.clip(np.maximum(to_seal, to_bite) / gap.close, 0, 1)
     crossing = np.clip(-gap.opening(curves) - _PRESSED_FLESH_MM, 0, None)
@@ -147,6 +163,7 @@ _WEAKENED = {"mouthUpperUp": 0.25, "mouthLowerDown": 0.1, "mouthFunnel": 0.3, "n
 _BITE_WEAKENS = {"mouthLowerDown": 1.0, "mouthFunnel": 0.6}
 _WIDE_MM, _WIDEST_MM = 15.0, 22.0
 _PRESSED = 0.22
+_TOUCH_MM = 0.7  # lips that meet press into each other
 _SEALED_JAW = 0.12  # radians: the lips can still reach each other
 _TEETH_BELOW_LIP_MM = 1.5  # the edge of the upper teeth under the resting upper lip
 _PRESSED_FLESH_MM = 1.0  # lips are soft: that much overlap is a press
