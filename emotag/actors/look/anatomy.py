@@ -29,7 +29,7 @@ class Material(IntEnum):
 MOUTH = (Material.TEETH, Material.GUMS, Material.TONGUE, Material.SOCKET)
 RIGHT_BROW, LEFT_BROW = slice(17, 22), slice(22, 27)
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
-_TRICHION = 0.795
+_TRICHION = 0.780
 """Height of the hairline at the forehead, of chin to crown (Farkas 1994: vertex–trichion is about a fifth of it)."""
 _EYE_SPACING = 0.062  # metres between the eyeballs' centres of an average adult
 
@@ -97,7 +97,9 @@ class Anatomy:
 
     def scalp(self, points: np.ndarray, receding: float, softness: float) -> np.ndarray:  # (..., 3) -> (...)
         """How much a point of the skin lies within the hairline; `softness` is half the width of the border, metres."""
-        above = points[..., 1] - self.hairline(receding)(self.azimuth(points))
+        azimuth = self.azimuth(points)
+        ragged = np.sin(0.31 * azimuth + 1.3) + np.sin(0.83 * azimuth) + 0.6 * np.sin(170 * points[..., 0] / self.scale)
+        above = points[..., 1] - self.hairline(receding)(azimuth) + 0.0009 * self.scale * ragged
         return smoothstep(above, -softness, softness)
 
 

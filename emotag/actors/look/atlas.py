@@ -39,6 +39,19 @@ class Atlas:
         triangles, weights = self.vertex_weights
         return (values[faces[triangles]] * weights).sum(-1).astype(np.float32)
 
+    def coarse(self, step: int) -> np.ndarray:  # (N, N, 3)
+        """Rest positions at every `step`-th texel, for soft features."""
+        return self.skin[::step, ::step]
+
+    def spread(self, field: np.ndarray) -> np.ndarray:  # (N, N) at some step -> (H, H) float32
+        """Bring a soft feature to full size."""
+        step = -(-self.size // field.shape[0])
+        grown = cv2.resize(field.astype(np.float32), None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
+        # Texel i of the coarse field stands for texel i · step, resize puts it at the middle of its block.
+        shift = np.array([[1, 0, -(step - 1) / 2], [0, 1, -(step - 1) / 2]])
+        size = (self.size, self.size)
+        return np.asarray(cv2.warpAffine(grown, shift, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
     @property
     def eye(self) -> np.ndarray:  # (N, N, 2)
         """Offsets from the eye's axis (x, y up) in eyeball radii, at the texels of its patch."""

@@ -9,8 +9,9 @@ from emotag.actors.look.look import Hair, Look
 from emotag.actors.look.noise import smoothstep, space_noise
 from emotag.actors.look.strands import Roots, Strands, Surface, clump, frizz, grow, roots_near, scatter, unit
 
+UP = np.array([0.0, 1.0, 0.0])
 _KNOTS = 6
-_BROW_HAIRS, _LASHES, _BEARD_HAIRS = 330, 70, 6000
+_BROW_HAIRS, _LASHES, _BEARD_HAIRS = 380, 70, 7500
 _UPPER = ((36, 37, 38, 39), (45, 44, 43, 42))  # from the outer corner inwards
 _LOWER = ((36, 41, 40, 39), (45, 46, 47, 42))
 _DARK = 0.045
@@ -33,7 +34,6 @@ def make_facial_hair(body: Anatomy, look: Look, rng: np.random.Generator) -> Str
                 for name in ("points", "normals", "face", "weights")
             )
         ),
-        dense=False,
     )
 
 
@@ -54,7 +54,7 @@ def brow_line(body: Anatomy, arch: float, side: int) -> CubicSpline:
 
 def brow_half_width(along: np.ndarray, thickness: float) -> np.ndarray:
     """Half of the brow's height in metres along it: full near its head, pointed at its tail."""
-    return (0.0020 + 0.0026 * thickness) * smoothstep(along, -0.10, 0.12) * (1 - 0.72 * smoothstep(along, 0.45, 1.06))
+    return (0.0026 + 0.0026 * thickness) * smoothstep(along, -0.12, 0.14) * (1 - 0.72 * smoothstep(along, 0.45, 1.06))
 
 
 def brows(body: Anatomy, look: Look, rng: np.random.Generator) -> list[Strands]:
@@ -72,7 +72,9 @@ def brows(body: Anatomy, look: Look, rng: np.random.Generator) -> list[Strands]:
         lean = unit(tangent + rise * np.array([0, 1.0, 0]) + rng.normal(0, 0.16, (count, 3)))
         length = (0.0062 + 0.0016 * look.face.brow_thickness) * body.scale * rng.uniform(0.7, 1.15, count)
         points = _lying(roots, lean, tangent, length, 0.14)
-        made.append(_strands(roots, points, brow_colour(look.hair), 0.00026 * body.scale, rng, look.hair.grey * 0.6))
+        made.append(
+            _strands(roots, points, 1.4 * brow_colour(look.hair), 0.00022 * body.scale, rng, look.hair.grey * 0.6)
+        )
     return made
 
 
@@ -90,7 +92,7 @@ def _lying(roots: Roots, lean: np.ndarray, end: np.ndarray, length: np.ndarray, 
 def lashes(body: Anatomy, look: Look, rng: np.random.Generator) -> list[Strands]:
     """Curved lashes along the lids' margins, longer above."""
     made = []
-    for lines, length, up, share in ((_UPPER, 0.0078, 1.0, 1.0), (_LOWER, 0.0042, -1.0, 0.6)):
+    for lines, length, up, share in ((_UPPER, 0.0056, 1.0, 1.0), (_LOWER, 0.0026, -1.0, 0.6)):
         for eye, marks in enumerate(lines):
             corner = CubicSpline(np.linspace(0, 1, 4), body.landmarks[list(marks)])
             count = int(_LASHES * share * (0.7 + 0.6 * look.face.lashes))
@@ -99,7 +101,7 @@ def lashes(body: Anatomy, look: Look, rng: np.random.Generator) -> list[Strands]
             side = -1.0 if eye == 0 else 1.0
             fan = np.stack((side * (0.75 - 1.1 * along), np.zeros(count), np.zeros(count)), axis=1)
             out = np.array([0.0, 0.0, 1.0]) + fan * 0.8 + rng.normal(0, 0.07, (count, 3))
-            start, end = unit(out + [0, -0.25 * up, 0]), unit(0.5 * out + [0, 1.0 * up, 0])
+            start, end = unit(out - 0.25 * up * UP), unit(0.5 * out + up * UP)
             size = (
                 length
                 * body.scale
@@ -110,7 +112,7 @@ def lashes(body: Anatomy, look: Look, rng: np.random.Generator) -> list[Strands]
             for knot in range(1, _KNOTS):
                 turn = (knot / (_KNOTS - 1)) ** 0.8
                 points.append(points[-1] + unit(start * (1 - turn) + end * turn) * (size / (_KNOTS - 1))[:, None])
-            width = (0.00022 + 0.00014 * look.face.lashes) * body.scale
+            width = (0.00015 + 0.00010 * look.face.lashes) * body.scale
             made.append(_strands(roots, np.stack(points, axis=1), np.full(3, 0.006), width, rng, 0.0))
     return made
 
@@ -175,7 +177,7 @@ def beard(body: Anatomy, look: Look, rng: np.random.Generator) -> Strands:
         _KNOTS, 0.25, lambda t: 0.0006 + 0.10 * t * length,
     )  # fmt: skip
     points = frizz(clump(points, rng, 10, 0.35), rng, 0.0007, 0.04)
-    return _strands(roots, points, to_linear(hair.colour), 0.00042 * s, rng, hair.grey)
+    return _strands(roots, points, to_linear(hair.colour), 0.00032 * s, rng, hair.grey)
 
 
 def _strands(
@@ -195,5 +197,4 @@ def _strands(
         colours,
         (width * taper * rng.uniform(0.8, 1.2, (count, 1))).astype(np.float32),
         roots,
-        dense=False,
     )

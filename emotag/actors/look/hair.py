@@ -42,14 +42,14 @@ def make_hair(body: Anatomy, hair: Hair, rng: np.random.Generator) -> Strands | 
         rest = (place - low)[:, None]
         points = np.concatenate((points, added[:, low] * (1 - rest) + added[:, low + 1] * rest))
     taper = 1 - 0.55 * np.linspace(0, 1, points.shape[1]) ** 3
-    widths = width * body.scale * rng.uniform(0.7, 1.2, (len(points), 1)) * taper
+    inside = np.clip(body.scalp(points[:, 0], hair.hairline - 0.4, 0.012 * body.scale), 0.35, 1)[:, None]
+    widths = width * body.scale * rng.uniform(0.7, 1.2, (len(points), 1)) * taper * inside
     return Strands(
         points=points.astype(np.float32),
         normals=outwards(body, surface, points).astype(np.float32),
         colours=strand_colours(hair, points.shape[:2], rng),
         widths=widths.astype(np.float32),
         roots=None,
-        dense=True,
     )
 
 
@@ -69,7 +69,7 @@ def outwards(body: Anatomy, surface: Surface, points: np.ndarray) -> np.ndarray:
 def strand_colours(hair: Hair, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:  # (N, K, 4)
     """Each strand its own shade, darker at the root, some grey; the last channel is the share of highlights."""
     count, knots = shape
-    own = to_linear(hair.colour) * np.exp(rng.normal(0, 0.22, (count, 1)) + rng.normal(0, 0.05, (count, 3)))
+    own = to_linear(hair.colour) * np.exp(rng.normal(0, 0.13, (count, 1)) + rng.normal(0, 0.03, (count, 3)))
     grey = rng.random(count) < hair.grey
     own[grey] = to_linear(_GREY) * np.exp(rng.normal(0, 0.15, (int(grey.sum()), 1)))
     along = np.linspace(0, 1, knots)[:, None]
@@ -88,6 +88,4 @@ def shadowed(strands: Strands, maps: ShadowMaps) -> Strands:
     # An open point sees about half of the sphere; multiple scattering keeps the depth of hair from going black.
     light = np.clip(light / 0.72, 0, 1)
     colours = strands.colours * np.concatenate((np.repeat(0.16 + 0.84 * light, 3, axis=2), light**1.5), axis=2)
-    return Strands(
-        strands.points, strands.normals, colours.astype(np.float32), strands.widths, strands.roots, strands.dense
-    )
+    return Strands(strands.points, strands.normals, colours.astype(np.float32), strands.widths, strands.roots)

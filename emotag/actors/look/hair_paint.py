@@ -18,32 +18,31 @@ def paint_hair(paint: Paint, body: Anatomy, atlas: Atlas, look: Look, rng: np.ra
     """Paint all of it."""
     texel = texel_size(atlas)
     hair = to_linear(look.hair.colour) * (1 - look.hair.grey) + to_linear((0.5, 0.5, 0.5)) * look.hair.grey
-    where = atlas.skin
+    where = atlas.coarse(2)
     ears = atlas.painted(body.ears, body.faces)
     shape = (atlas.size, atlas.size)
     dots = pore_field(rng, shape, 0.0011 / texel)
 
     shaved = look.hair.style == "shaved"
-    scalp = body.scalp(where, look.hair.hairline, (0.009 if shaved else 0.006) * body.scale) * (
-        1 - np.clip(3 * ears, 0, 1)
-    )
+    line = atlas.spread(body.scalp(where, look.hair.hairline, 0.008 * body.scale))
+    scalp = line * (1 - np.clip(3 * ears, 0, 1))
     if shaved:
         cover = scalp * (0.30 + 0.25 * dots) * np.clip(2.5 * look.hair.length, 0.15, 1)
     else:
-        cover = scalp * (0.80 + 0.06 * texture_noise(rng, shape, 0.002 / texel))
+        cover = scalp**1.5 * (0.72 + 0.06 * texture_noise(rng, shape, 0.002 / texel))
     _tint(paint, hair * (1.0 if shaved else 0.40), cover, dull=0.8)
 
     kind = look.hair.beard
     if kind != "none" or look.hair.beard_shadow > 0:
         lips = np.clip(2.5 * atlas.painted(body.lips, body.faces), 0, 1)
-        full = beard_mask(body, "full", where, rng) * (1 - lips) * (1 - np.clip(3 * ears, 0, 1))
+        full = atlas.spread(beard_mask(body, "full", where, rng)) * (1 - lips) * (1 - np.clip(3 * ears, 0, 1))
         # Under the skin hair is seen bluish and soft; stubble adds dots.
         shade = 0.30 * look.hair.beard_shadow * full
         _tint(paint, 0.5 * hair + 0.5 * paint.albedo * np.array([0.55, 0.66, 0.80]), shade, dull=0.2)
         if kind == "stubble":
             _tint(paint, hair, full * (0.16 + 0.50 * dots) * (0.5 + 0.5 * look.hair.beard_length), dull=0.5)
         elif kind != "none":
-            own = beard_mask(body, kind, where, rng) * (1 - lips)
+            own = atlas.spread(beard_mask(body, kind, where, rng)) * (1 - lips)
             _tint(paint, 0.6 * hair, own * (0.45 + 0.25 * dots), dull=0.7)
     _brows(paint, body, atlas, look)
     _lash_lines(paint, body, atlas, look)
@@ -73,7 +72,7 @@ def _lash_lines(paint: Paint, body: Anatomy, atlas: Atlas, look: Look) -> None:
         strength = share * (0.35 + 0.5 * look.face.lashes)
         _tint(paint, np.full(3, 0.010), strength * smoothstep(gap, 0.0016 * body.scale, 0.0003 * body.scale), dull=0.3)
     for inner in (39, 42):
-        pink = near(atlas.skin, body.landmarks[inner], 0.0026 * body.scale)
+        pink = atlas.spread(near(atlas.coarse(2), body.landmarks[inner], 0.0026 * body.scale))
         _tint(paint, to_linear((0.74, 0.42, 0.40)), 0.6 * pink, dull=0.0)
 
 
@@ -84,8 +83,14 @@ def _beside(
     share = np.linspace(-0.06, 1.06, 48)
     knots = line(share)
     low, high = knots.min(0) - reach, knots.max(0) + reach
-    close = ((points > low) & (points < high)).all(-1)
-    along, gap = np.full(close.shape, 0.5), np.full(close.shape, 1.0)
+    along, gap = np.full(points.shape[:2], 0.5), np.full(points.shape[:2], 1.0)
+    coarse = ((points[::4, ::4] > low - reach) & (points[::4, ::4] < high + reach)).all(-1)
+    rows, columns = coarse.any(1).nonzero()[0], coarse.any(0).nonzero()[0]
+    if not len(rows):
+        return along, gap
+    window = slice(4 * rows[0], 4 * rows[-1] + 5), slice(4 * columns[0], 4 * columns[-1] + 5)
+    close = np.zeros(points.shape[:2], bool)
+    close[window] = ((points[window] > low) & (points[window] < high)).all(-1)
     distance = np.linalg.norm(points[close][:, None] - knots, axis=2)
     best = distance.argmin(1)
     along[close], gap[close] = share[best], distance[np.arange(len(best)), best]

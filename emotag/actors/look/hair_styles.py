@@ -160,7 +160,7 @@ def _falling(comb: Comb, end: float, length: float, inwards: float) -> np.ndarra
     away = np.where(root[:, 0] > part + comb.rng.normal(0, 0.0012, len(root)), 1.0, -1.0)
     front = smoothstep(root[:, 2], 0.0, 0.06 * s)
     over = np.stack((away, -0.15 * np.ones(len(root)), -0.55 * front), axis=1)
-    height = (0.006 + 0.013 * volume) * s
+    height = (0.008 + 0.016 * volume) * s
     edge = body.landmarks[16, 0] * 0.97
 
     def pull(place: np.ndarray, outward: np.ndarray, share: float) -> np.ndarray:
@@ -171,14 +171,15 @@ def _falling(comb: Comb, end: float, length: float, inwards: float) -> np.ndarra
         behind = smoothstep(place[:, 2], -0.03 * s, -0.06 * s)[:, None]
         return np.where(behind > 0.5, 0.35 * over, over) * (1 - beside) + fall * np.maximum(beside, 0.6 * behind) + turn
 
-    depth = comb.rng.uniform(0.45, 1.0, len(root))
+    depth = comb.rng.uniform(0.25, 1.0, len(root))
     points = grow(
-        comb.roots, comb.surface, 0.8 * over + (0.25 + 0.7 * volume) * comb.roots.normals,
+        comb.roots, comb.surface, 0.8 * over + (0.10 + 0.35 * volume) * comb.roots.normals,
         np.full(len(root), length), pull, _LONG_KNOTS + 4, 0.34,
-        lambda t: height * (0.30 + 0.70 * min(3 * t, 1)) * depth, lambda t: height * 1.5 + 0.002 + 0.05 * t * s,
+        lambda t: height * (0.25 + 0.75 * min(4 * t, 1)) * depth,
+        lambda t: height * (0.5 + 0.9 * min(4 * t, 1)) + 0.002 + 0.05 * t * s,
     )  # fmt: skip
     points = trimmed(comb, points, lambda p: end + 0 * p[..., 0], 0.008 * s)
-    points = clump(points, comb.rng, 24, 0.55)
+    points = clump(points, comb.rng, 20, 0.30)
     points = waves(points, comb.rng, 0.010 * comb.hair.wave * s, 0.075 * s, 0.35, 0.05)
     return frizz(points, comb.rng, 0.0013, 0.02)
 

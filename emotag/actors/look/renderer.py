@@ -9,10 +9,11 @@ from torch import Tensor
 
 from emotag.actors.look.anatomy import MOUTH, Anatomy, Material, anatomy
 from emotag.actors.look.atlas import make_atlas
+from emotag.actors.look.background import paint_background, vignette
+from emotag.actors.look.clothes import cloth_offset
+from emotag.actors.look.colour import film_curve
 from emotag.actors.look.facial_hair import make_facial_hair
 from emotag.actors.look.hair import make_hair, shadowed
-from emotag.actors.look.background import paint_background, vignette
-from emotag.actors.look.colour import film_curve
 from emotag.actors.look.lids import lid_curves
 from emotag.actors.look.light import make_room, polynomial
 from emotag.actors.look.look import Look
@@ -21,7 +22,7 @@ from emotag.actors.look.posing import Rigid, RigidPart
 from emotag.actors.look.raster_kernels import NOTHING, normals, project, rasterize
 from emotag.actors.look.shading_kernels import Canvas, Posed, resolve
 from emotag.actors.look.skin import base_tone
-from emotag.actors.look.strand_pass import StrandPass
+from emotag.actors.look.strand_pass import StrandPass, seen_strands
 from emotag.actors.look.texture import make_texels
 from emotag.camera import CAMERA_DISTANCE, Camera
 from emotag.head.model import HeadModel
@@ -68,11 +69,14 @@ class Renderer:
             vignette=vignette(look.lens, *shown),
             focal=np.float32(camera.focal_length * max(shown)),
         )
+        self._cloth = cloth_offset(body, look.clothes)[:, None]
         self._noise = rng.standard_normal(2 * camera.width * camera.height + 2).astype(np.float32)
         self._bounce = 0.75 * base_tone(look.skin)
         hair = make_hair(body, look.hair, rng)
         maps = self._shadow_maps(head, shape, None if hair is None else hair.points.reshape(-1, 3))
-        kinds = [make_facial_hair(body, look, rng)] + ([] if hair is None else [shadowed(hair, maps)])
+        kinds = [make_facial_hair(body, look, rng)] + (
+            [] if hair is None else [seen_strands(shadowed(hair, maps), body, room, self.canvas)]
+        )
         self._strands = StrandPass(kinds, body, room, self.canvas)
         self._bind(head, body)
         self._scratch = threading.local()
@@ -117,6 +121,8 @@ class Renderer:
         nearness, identity = self._buffers()
         points = np.empty_like(shown)
         turned = np.empty_like(shown)
+        normals(shown, self.canvas.faces, turned)
+        shown = shown + turned * self._cloth
         project(shown, self.canvas.focal, np.float32(width), np.float32(height), np.float32(CAMERA_DISTANCE), points)
         normals(shown, self.canvas.faces, turned)
         rasterize(points, self.canvas.faces, nearness, identity)

@@ -28,7 +28,9 @@ _BLOOD = np.array([0.10, -0.62, -0.50])
 """How a full dose of blood scales linear light: natural logarithms by channel."""
 _GOLD = np.array([0.01, -0.01, -0.14])
 _PORE = 0.0011  # metres between pores
-_RELIEF = 0.00006  # metres, of pores
+COARSE = 4
+"""Texels between those at which soft features are worked out."""
+_RELIEF = 0.000035  # metres, of pores
 
 
 @dataclass
@@ -50,14 +52,14 @@ def base_tone(skin: Skin) -> np.ndarray:  # (3,) linear
 
 def paint_skin(body: Anatomy, atlas: Atlas, look: Look, rng: np.random.Generator) -> Paint:
     """Paint bare skin without lips, brows and beard."""
-    skin, shape, where = look.skin, (atlas.size, atlas.size), atlas.skin
+    skin, shape, where = look.skin, (atlas.size, atlas.size), atlas.coarse(COARSE)
     texel = texel_size(atlas)
     blood = blood_map(body, atlas, skin, rng)
     pigment = 0.10 * skin.mottling * fractal(rng, shape, 0.022 / texel, 4)
     pigment += 0.05 * skin.mottling * texture_noise(rng, shape, 0.0018 / texel)
-    pigment += 0.55 * skin.under_eyes * under_eyes(body, where)
+    pigment += 0.55 * skin.under_eyes * atlas.spread(under_eyes(body, where))
     pigment += freckles(body, atlas, skin, rng) + moles(body, atlas, skin, rng)
-    pigment += 0.30 * eyelids(body, where) * (0.4 + 0.6 * skin.tone)
+    pigment += 0.30 * atlas.spread(eyelids(body, where)) * (0.4 + 0.6 * skin.tone)
     melanin = np.array([0.42, 0.62, 0.80])
     albedo = base_tone(skin) * np.exp(blood[..., None] * _BLOOD - pigment[..., None] * melanin)
 
@@ -66,12 +68,15 @@ def paint_skin(body: Anatomy, atlas: Atlas, look: Look, rng: np.random.Generator
     albedo = mix(albedo, albedo * np.array([1.12, 0.90, 0.88]), 0.7 * ears)
 
     pores = pore_field(rng, shape, _PORE / texel)
-    gloss = (0.30 + 0.34 * skin.shine * oily(body, where)) * (1 + 0.30 * texture_noise(rng, shape, 0.0009 / texel))
+    gloss = (0.30 + 0.34 * skin.shine * atlas.spread(oily(body, where))) * (
+        1 + 0.30 * texture_noise(rng, shape, 0.0009 / texel)
+    )
     gloss *= 1 + 0.25 * fractal(rng, shape, 0.008 / texel, 2)
     gloss = gloss * (1 - 0.5 * skin.roughness * pores) * (1 - 0.6 * ears)
-    relief = -_RELIEF * (0.4 + skin.roughness) * pores * pore_depth(body, where)
-    relief += 0.00010 * (0.3 + skin.roughness) * texture_noise(rng, shape, 0.0030 / texel)
-    albedo = albedo * (1 - 0.10 * skin.roughness * (pores * pore_depth(body, where))[..., None])
+    deep = pores * atlas.spread(pore_depth(body, where))
+    relief = -_RELIEF * (0.4 + skin.roughness) * deep
+    relief += 0.000025 * (0.3 + skin.roughness) * texture_noise(rng, shape, 0.0030 / texel)
+    albedo = albedo * (1 - 0.10 * skin.roughness * deep[..., None])
     return Paint(albedo.astype(np.float32), np.clip(gloss, 0, 0.6).astype(np.float32), relief.astype(np.float32))
 
 
@@ -94,7 +99,7 @@ def mirrored(point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def blood_map(body: Anatomy, atlas: Atlas, skin: Skin, rng: np.random.Generator) -> np.ndarray:
     """Where skin is flushed: cheeks, nose, chin, ears, rims of the lids."""
-    s, marks, where = body.scale, body.landmarks, atlas.skin
+    s, marks, where = body.scale, body.landmarks, atlas.coarse(COARSE)
     shape, texel = (atlas.size, atlas.size), texel_size(atlas)
     cheek = 0.5 * (marks[45] + marks[54]) + np.array([0.004, 0.002, 0.0]) * s
     total = sum(0.36 * near(where, point, (0.021 * s, 0.017 * s, 0.030 * s)) for point in mirrored(cheek))
@@ -103,10 +108,10 @@ def blood_map(body: Anatomy, atlas: Atlas, skin: Skin, rng: np.random.Generator)
     total += 0.20 * near(where, marks[8] + np.array([0, 0.010, 0.004]) * s, 0.016 * s)
     total += 0.10 * near(where, marks[27] + np.array([0, 0.030, 0]) * s, (0.035 * s, 0.018 * s, 0.05 * s))
     blotch = 1 + 0.40 * skin.mottling * fractal(rng, shape, 0.014 / texel, 3)
-    total = total * (0.25 + 1.1 * skin.redness) * np.clip(blotch, 0.2, 2)
-    total += 0.035 * skin.mottling * fractal(rng, shape, 0.007 / texel, 3)
     rims = sum(near(where, marks[i], (0.006 * s, 0.0028 * s, 0.01 * s)) for i in range(36, 48))
-    return total + 0.22 * np.clip(rims, 0, 1) + 0.30 * atlas.painted(body.ears, body.faces)
+    total = atlas.spread(total) * (0.25 + 1.1 * skin.redness) * np.clip(blotch, 0.2, 2)
+    total += 0.035 * skin.mottling * fractal(rng, shape, 0.007 / texel, 3)
+    return total + 0.22 * atlas.spread(np.clip(rims, 0, 1)) + 0.30 * atlas.painted(body.ears, body.faces)
 
 
 def under_eyes(body: Anatomy, where: np.ndarray) -> np.ndarray:
@@ -163,9 +168,10 @@ def freckles(body: Anatomy, atlas: Atlas, skin: Skin, rng: np.random.Generator) 
     if skin.freckles <= 0:
         return total
     s, marks = body.scale, body.landmarks
-    zone = near(atlas.skin, marks[29], (0.050 * s, 0.020 * s, 0.08 * s))
-    zone += 0.25 * near(atlas.skin, marks[27] + np.array([0, 0.03, 0]) * s, (0.04 * s, 0.02 * s, 0.05 * s))
-    texel = texel_size(atlas)
+    where = atlas.coarse(COARSE)
+    zone = near(where, marks[29], (0.050 * s, 0.020 * s, 0.08 * s))
+    zone += 0.25 * near(where, marks[27] + np.array([0, 0.03, 0]) * s, (0.04 * s, 0.02 * s, 0.05 * s))
+    zone, texel = atlas.spread(zone), texel_size(atlas)
     for size, share in ((0.0008, 0.7), (0.0013, 0.3)):
         density = share * skin.freckles * 0.035 * (texel / 0.0005) ** 2
         seeds = (rng.random(zone.shape) < zone * density).astype(np.float32)
@@ -177,13 +183,15 @@ def freckles(body: Anatomy, atlas: Atlas, skin: Skin, rng: np.random.Generator) 
 def moles(body: Anatomy, atlas: Atlas, skin: Skin, rng: np.random.Generator) -> np.ndarray:
     """A few dark spots on cheeks, jaw, forehead and neck."""
     total = np.zeros((atlas.size, atlas.size))
-    s = body.scale
+    s, coarse = body.scale, atlas.coarse(COARSE)
     low, high = body.landmarks[8, 1] - 0.02 * s, body.landmarks[27, 1] + 0.03 * s
     for _ in range(skin.moles):
         target = np.array([rng.uniform(-0.06, 0.06) * s, rng.uniform(low, high), 0.08 * s])
-        distance = ((atlas.skin - target) ** 2)[..., :2].sum(-1) + 10 * (atlas.skin[..., 2] < 0.02 * s)
-        centre = atlas.skin[np.unravel_index(distance.argmin(), distance.shape)]
-        gap = np.linalg.norm(atlas.skin - centre, axis=-1)
+        distance = ((coarse - target) ** 2)[..., :2].sum(-1) + 10 * (coarse[..., 2] < 0.02 * s)
+        row, column = COARSE * np.array(np.unravel_index(distance.argmin(), distance.shape))
         radius = rng.uniform(0.0006, 0.0014) * s
-        total += rng.uniform(0.7, 1.5) * (1 - smoothstep(gap, 0.6 * radius, 1.5 * radius))
+        reach = int(4 * radius / texel_size(atlas)) + 2
+        window = slice(max(row - reach, 0), row + reach + 1), slice(max(column - reach, 0), column + reach + 1)
+        gap = np.linalg.norm(atlas.skin[window] - atlas.skin[row, column], axis=-1)
+        total[window] += rng.uniform(0.7, 1.5) * (1 - smoothstep(gap, 0.6 * radius, 1.5 * radius))
     return total

@@ -6,8 +6,6 @@ import numpy as np
 from emotag.actors.look.shading_kernels import diffuse
 
 f32 = np.float32
-_HIDDEN = np.float32(-0.45)
-"""Segments of dense hair whose outward normal turns further away from the camera are not drawn."""
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
@@ -38,13 +36,13 @@ def bind(vertices, faces, face, weights, root, frame, out):  # type: ignore[no-u
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def draw_strands(  # type: ignore[no-untyped-def]
-    points, normals, colours, widths, dense, transforms, light, lamps, powers, shine,
+    points, normals, colours, widths, shown, transforms, light, lamps, powers, shine,
     focal, distance, first, nearness, identity, shaded,
 ):  # fmt: skip
     """Shade strands segment by segment and draw them where they are nearest.
 
-    points, normals, colours (N, K, 3) rest; widths (N, K) metres; dense: whether far sides are hidden; transforms
-    (N, 3, 4), or (1, 3, 4) for all; lamps (L, 3), powers (L, 3); shine scales both highlights (Kajiya & Kay 1989, two
+    points, normals, colours (N, K, 3) rest; widths (N, K) metres; shown (N, K), 0 is never
+    drawn; transforms (N, 3, 4), or (1, 3, 4) for all; lamps (L, 3), powers (L, 3); shine scales both highlights (Kajiya & Kay 1989, two
     lobes); segment s of strand i becomes identity first + i (K − 1) + s and its colour shaded[i (K − 1) + s].
     """
     height, width = nearness.shape
@@ -62,23 +60,24 @@ def draw_strands(  # type: ignore[no-untyped-def]
             near = f32(1.0) / (distance - z)
             sx = f32(2.0) * focal * x * near + half_w
             sy = half_h - f32(2.0) * focal * y * near
-            if k > 0:
+            if k > 0 and shown[i, k]:
                 n = normals[i, k]
                 nx = m[0, 0] * n[0] + m[0, 1] * n[1] + m[0, 2] * n[2]
                 ny = m[1, 0] * n[0] + m[1, 1] * n[1] + m[1, 2] * n[2]
                 nz = m[2, 0] * n[0] + m[2, 1] * n[1] + m[2, 2] * n[2]
-                if not dense or nz > _HIDDEN:
-                    segment = i * (knots - 1) + k - 1
-                    if _line(qx, qy, qn, sx, sy, near, f32(2.0) * focal * near * widths[i, k], first + segment,
-                             nearness, identity, i * 7 + k):  # fmt: skip
-                        _shade(x - px, y - py, z - pz, nx, ny, nz, colours[i, k], light, lamps, powers, shine,
-                               shaded, segment)  # fmt: skip
+                segment = i * (knots - 1) + k - 1
+                thick = f32(2.0) * focal * near * widths[i, k]
+                if _line(qx, qy, qn, sx, sy, near, thick, first + segment, nearness, identity, i * 7 + k):
+                    tangent = (x - px, y - py, z - pz)
+                    _shade(tangent, (nx, ny, nz), colours[i, k], light, lamps, powers, shine, shaded[segment])
             px, py, pz = x, y, z
             qx, qy, qn = sx, sy, near
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _shade(tx, ty, tz, nx, ny, nz, colour, light, lamps, powers, shine, shaded, segment):  # type: ignore[no-untyped-def]
+def _shade(tangent, normal, colour, light, lamps, powers, shine, shaded):  # type: ignore[no-untyped-def]
+    tx, ty, tz = tangent
+    nx, ny, nz = normal
     scale = f32(1.0) / np.sqrt(tx * tx + ty * ty + tz * tz + f32(1e-20))
     tx, ty, tz = tx * scale, ty * scale, tz * scale
     # The normal across the strand, leaning outwards: strands are lit like the surface that they make up.
@@ -110,7 +109,7 @@ def _shade(tx, ty, tz, nx, ny, nz, colour, light, lamps, powers, shine, shaded, 
         red += powers[lamp, 0] * (white + tint * colour[0])
         green += powers[lamp, 1] * (white + tint * colour[1])
         blue += powers[lamp, 2] * (white + tint * colour[2])
-    shaded[segment, 0], shaded[segment, 1], shaded[segment, 2] = red, green, blue
+    shaded[0], shaded[1], shaded[2] = red, green, blue
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from emotag.actors.look.anatomy import Anatomy
+from emotag.actors.look.anatomy import Anatomy, Material
 from emotag.actors.look.light import Room, polynomial
 from emotag.actors.look.posing import Rigid
+from emotag.actors.look.raster_kernels import NOTHING, project, rasterize
 from emotag.actors.look.shading_kernels import Canvas
 from emotag.actors.look.strand_kernels import bind, draw_strands
 from emotag.actors.look.strands import Roots, Strands
 from emotag.camera import CAMERA_DISTANCE
 
-_SHINE = np.float32(0.30)
+_SHINE = np.float32(0.45)
+_YAWS, _PITCHES = (-55, -35, -17, 0, 17, 35, 55), (-20, 0, 22)
+"""Degrees that the head is turned by to find which strands show."""
 
 
 class StrandPass:
@@ -25,6 +29,7 @@ class StrandPass:
         self._lamps = room.axes.astype(np.float32)
         self._powers = (room.power * 2 / room.sharpness[:, None]).astype(np.float32)
         self._frames = [None if kind.roots is None else rest_frames(body, kind.roots) for kind in kinds]
+        self._shown = [np.ones(k.widths.shape, np.uint8) if k.shown is None else k.shown for k in kinds]
         self.segments = sum(kind.segments for kind in kinds)
 
     def draw(
@@ -37,7 +42,7 @@ class StrandPass:
         """Draw over what is in the buffers; segment s has identity F + s."""
         shaded = np.empty((max(self.segments, 1), 3), np.float32)
         first = 0
-        for kind, frames in zip(self._kinds, self._frames):
+        for kind, frames, shown in zip(self._kinds, self._frames, self._shown):
             if frames is None or kind.roots is None:
                 transforms = np.concatenate((skull.turn, skull.shift[:, None]), axis=1).astype(np.float32)[None]
             else:
@@ -46,12 +51,54 @@ class StrandPass:
                 root = kind.roots.points.astype(np.float32)
                 bind(vertices, self._canvas.faces, face, weights, root, frames, transforms)
             draw_strands(
-                kind.points, kind.normals, kind.colours, kind.widths, kind.dense, transforms,
+                kind.points, kind.normals, kind.colours, kind.widths, shown, transforms,
                 self._light, self._lamps, self._powers, _SHINE, self._canvas.focal, np.float32(CAMERA_DISTANCE),
                 len(self._canvas.faces) + first, nearness, identity, shaded[first : first + kind.segments],
             )  # fmt: skip
             first += kind.segments
         return shaded
+
+
+def seen_strands(strands: Strands, body: Anatomy, room: Room, canvas: Canvas) -> Strands:
+    """Mark the segments that show from anywhere in front, and drop strands that never do: most lie under others.
+
+    The skull is drawn turned to a grid of views; a segment counts when it or a neighbour along the strand is nearest at
+    some sample.
+    """
+    trial = StrandPass([strands], body, room, canvas)
+    height, width = canvas.backdrop.shape[:2]
+    faces = canvas.faces[np.flatnonzero(canvas.material == Material.SKIN)]
+    count, knots = strands.points.shape[:2]
+    seen = np.zeros(count * (knots - 1), bool)
+    # Fill the picture with the head: so far away that the rays are as good as parallel for this purpose.
+    reach = float(np.abs(strands.points - body.head_centre).max())
+    zoom = np.float32(0.4 * min(height, width) / max(canvas.focal * reach, 1e-6))
+    for yaw in _YAWS:
+        for pitch in _PITCHES:
+            turn = Rotation.from_euler("xy", [pitch, yaw], degrees=True).as_matrix()
+            shift = -turn @ body.head_centre
+            points = np.empty((len(body.vertices), 3), np.float32)
+            nearness = np.zeros((2 * height, 2 * width), np.float32)
+            identity = np.full(nearness.shape, NOTHING, np.int32)
+            posed = ((body.vertices @ turn.T + shift) * zoom).astype(np.float32)
+            project(posed, canvas.focal, np.float32(width), np.float32(height), np.float32(CAMERA_DISTANCE), points)
+            rasterize(points, faces, nearness, identity)
+            trial.draw(posed, Rigid(turn * zoom, shift * zoom), nearness, identity)
+            found = np.unique(identity[identity >= len(canvas.faces)]) - len(canvas.faces)
+            seen[found] = True
+    shown = np.zeros((count, knots + 1), bool)
+    shown[:, 1:knots] = seen.reshape(count, knots - 1)
+    shown[:, 2:] |= shown[:, 1:-1].copy()
+    shown[:, :-1] |= shown[:, 1:].copy()
+    keep = shown[:, 1:knots].any(1)
+    return Strands(
+        strands.points[keep],
+        strands.normals[keep],
+        strands.colours[keep],
+        strands.widths[keep],
+        None if strands.roots is None else strands.roots.chosen(keep),
+        np.ascontiguousarray(shown[keep, :knots].astype(np.uint8)),
+    )
 
 
 def rest_frames(body: Anatomy, roots: Roots) -> np.ndarray:  # (N, 3, 3) float32 axes in rows

@@ -41,7 +41,7 @@ class Strands:
     colours: np.ndarray  # (N, K, 4) float32 linear, and the share of highlights
     widths: np.ndarray  # (N, K) float32 metres
     roots: Roots | None  # of strands that follow their triangle; None: they follow the skull
-    dense: bool  # the far side is never seen
+    shown: np.ndarray | None = None  # (N, K) uint8: knots whose segment (that ends there) is seen from anywhere
 
     @property
     def segments(self) -> int:

@@ -4,6 +4,7 @@ import numpy as np
 
 from emotag.actors.look.anatomy import Anatomy
 from emotag.actors.look.atlas import Atlas
+from emotag.actors.look.clothes import paint_clothes
 from emotag.actors.look.eyes import paint_eye
 from emotag.actors.look.hair_paint import paint_hair
 from emotag.actors.look.lips import paint_lips, paint_mouth
@@ -23,10 +24,15 @@ def paint_head(body: Anatomy, atlas: Atlas, look: Look, rng: np.random.Generator
 def make_texels(body: Anatomy, atlas: Atlas, look: Look, rng: np.random.Generator) -> np.ndarray:  # (H, W, 8) uint8
     """Paint the whole atlas: √RGB of linear colour, gloss, slope as the normal's change in rest axes."""
     paint = paint_head(body, atlas, look, rng)
+    panel = paint_clothes(paint, body, atlas, look.clothes, rng)
     slopes = relief_slopes(paint.relief, atlas.skin)
     paint_eye(paint.albedo, paint.gloss, atlas, look, rng)
     paint_mouth(paint.albedo, paint.gloss, atlas, look, rng)
-    return packed(paint.albedo, paint.gloss, slopes)
+    disc = packed(paint.albedo, paint.gloss, slopes)
+    if atlas.torso is None:
+        return disc
+    torso = packed(panel.albedo, panel.gloss, relief_slopes(panel.relief, atlas.torso))
+    return np.concatenate((disc, torso), axis=1)
 
 
 def packed(albedo: np.ndarray, gloss: np.ndarray, slopes: np.ndarray) -> np.ndarray:
