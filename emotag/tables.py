@@ -1,7 +1,7 @@
 """Per-frame tables: Parquet with the key columns `clip`, `frame`, `time_s`, and a note on how they were made.
 
-Arrays go to Arrow and back by their memory: pyarrow's own `array` and `to_numpy` import pandas on their first call, half
-a second in each of a clip's stages.
+Arrays go to Arrow and back by their memory: pyarrow's own `array` and `to_numpy` import pandas on their first call,
+half a second in each of a clip's stages.
 """
 
 import json

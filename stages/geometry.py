@@ -63,4 +63,4 @@ def _estimator(workspace: Workspace, track_path: Path, motion: Track) -> Geometr
 
 
 if __name__ == "__main__":
-    run(geometry)
+    run(geometry, threads=1)

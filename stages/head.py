@@ -29,4 +29,4 @@ def head() -> None:
 
 
 if __name__ == "__main__":
-    run(head)
+    run(head, threads=1)

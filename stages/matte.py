@@ -68,4 +68,4 @@ def _tracked_rings(workspace: Workspace, clip: str, settings: PipelineSettings) 
 
 
 if __name__ == "__main__":
-    run(matte)
+    run(matte, threads=1)

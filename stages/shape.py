@@ -52,4 +52,4 @@ def shape(
 
 
 if __name__ == "__main__":
-    run(shape)
+    run(shape, threads=1)

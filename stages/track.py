@@ -55,4 +55,4 @@ def track(
 
 
 if __name__ == "__main__":
-    run(track)
+    run(track, threads=1)

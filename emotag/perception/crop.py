@@ -6,11 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from emotag.errors import InputError
 from emotag.perception.crop_settings import CropSettings
 from emotag.perception.detection.detector import Detection, FaceDetector, overlap
+from emotag.perception.smoothing import gaussian_smooth
 from emotag.tables import FPS
 
 CHECK_EVERY = 5
@@ -153,12 +153,12 @@ def square_path(
     sigma = settings.smooth_s * FPS
     side = np.full(len(faces.side), np.median(faces.side), dtype=np.float64)
     if faces.side.max() > settings.steady_growth**2 * faces.side.min():
-        side = gaussian_filter1d(faces.side.astype(np.float64), sigma, mode="nearest")
+        side = gaussian_smooth(faces.side, sigma)
     side = np.array([_snapped(settings.face_scale * s, min(width, height), resolution, settings) for s in side])
     middle = np.median(faces.centre, axis=0)
     path = np.broadcast_to(middle, faces.centre.shape)
     if (np.abs(faces.centre - middle).max(axis=1) > settings.steady_share * side).any():
-        path = gaussian_filter1d(faces.centre.astype(np.float64), sigma, axis=0, mode="nearest")
+        path = gaussian_smooth(faces.centre, sigma)
     corner = path - side[:, None] / 2
     if np.ptp(side) == 0 and np.ptp(path, axis=0).max() == 0:
         corner = np.round(corner)  # whole pixels: a crop of the same size then copies them

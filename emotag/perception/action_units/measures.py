@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import percentile_filter
 
 from emotag.perception.action_units.alignment import Array
+from emotag.perception.smoothing import sliding_percentile
 
 
 class _Face(NamedTuple):
@@ -116,7 +116,7 @@ def blink(
 
     A blink is short: against the surrounding two seconds it stands out where gaze, smile and squint do not.
     """
-    nearby_open = percentile_filter(aperture, _OPEN_PERCENTILE, size=_OPEN_WINDOW, mode="nearest")
+    nearby_open = sliding_percentile(aperture, _OPEN_PERCENTILE, _OPEN_WINDOW)
     open_aperture = max(float(np.percentile(aperture, 80)), 1e-6)
     closed = np.maximum(nearby_open - aperture, 0) / open_aperture
     return np.stack([np.maximum(closed - depth, 0) for depth in _DEPTHS], axis=1)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from emotag.perception.action_units.alignment import align
 from emotag.perception.action_units.appearance import NAMES as CUES
@@ -13,6 +12,7 @@ from emotag.perception.action_units.calibration import Calibration, load_calibra
 from emotag.perception.action_units.measures import measure
 from emotag.perception.action_units.protocol import MAX_INTENSITY, ActionUnitSettings, Array, Levels
 from emotag.perception.action_units.terms import N_GEOMETRY
+from emotag.perception.smoothing import gaussian_smooth
 
 SUSTAINED = 1.0
 """How high a sustained expression typically lifts a clip's rest, in units of intensity (FACS B is 2, A is 1)."""
@@ -61,7 +61,7 @@ class OpenActionUnits:
         frames = np.arange(len(points))
         filled = np.stack([np.interp(frames, rows, signal) for signal in signals.T], axis=1)
         if self.settings.smoothing_frames > 0:
-            filled = gaussian_filter1d(filled, self.settings.smoothing_frames, axis=0, mode="nearest")
+            filled = gaussian_smooth(filled, self.settings.smoothing_frames)
         return filled
 
     def weigh(self, signals: Array, valid: NDArray[np.bool_], *, appearance: bool) -> Levels:

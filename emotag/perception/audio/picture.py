@@ -1,60 +1,79 @@
 """A picture of the audio features, so that a person sees at a glance whether they fit the sound."""
 
+import math
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
-from emotag.files import atomic
+from emotag.media.plot import COLOURS, Panel, heat, plot_sheet
 from emotag.perception.audio.articulation import CLASSES, SILENCE
 from emotag.perception.audio.protocol import AudioFeatures
 from emotag.tables import FPS
 
 _SHOWN_S = 10.0
-_INCHES_PER_SECOND = 1.8
+_WHITE, _GREY = (255, 255, 255), (150, 150, 150)
+_ABSOLUTE = ("F0 st/12", "F0 range", "level", "tilt", "phone rate", "voiced")
+_F0_STEP, _LEVEL_SPAN = 100.0, (-90.0, 0.0)  # Hz, dB
 
 
 def draw_audio(path: Path | str, features: AudioFeatures, title: str) -> None:
     """Write a .png of the first ten seconds: mel with phones, articulation, F0 and energy, the absolute channels."""
     rows = min(len(features.phone), int(_SHOWN_S * FPS))
     seconds = rows / FPS
-    figure = Figure(figsize=(max(6.0, seconds * _INCHES_PER_SECOND), 9), layout="constrained")
-    axes = figure.subplots(4, 1, sharex=True, height_ratios=(3, 2.4, 1.4, 1.4))
-    times = (np.arange(rows) + 0.5) / FPS
 
     def group(name: str) -> np.ndarray:
         start, stop = features.layout[name]
         return features.audio[:rows, start:stop].T
 
-    extent = (0.0, seconds)
-    mel = group("mel")
-    axes[0].imshow(mel, origin="lower", aspect="auto", extent=(*extent, 0, len(mel)), cmap="magma", vmin=-3, vmax=2)
-    axes[0].set(ylabel="mel band (normalised)", title=title)
-    _write_phones(axes[0], features.phone[:rows], len(mel))
-    shown = group("articulation")
-    axes[1].imshow(shown, aspect="auto", extent=(*extent, len(shown), 0), cmap="Greys", vmin=0, vmax=1)
-    axes[1].set_yticks(np.arange(len(CLASSES)) + 0.5, CLASSES, fontsize=7)
-    f0 = np.where(features.voiced[:rows], features.f0_hz[:rows], np.nan)
-    axes[2].plot(times, f0, ".-", markersize=3)
-    axes[2].set_ylabel("F0, Hz")
-    level = axes[2].twinx()
-    level.plot(times, features.energy_db[:rows], color="0.6", linewidth=0.8)
-    level.set_ylabel("energy, dB")
-    for name, values in zip(("F0 st/12", "F0 range", "level", "tilt", "phone rate", "voiced"), group("emotion")):
-        axes[3].plot(times, values, linewidth=1, label=name)
-    axes[3].legend(ncols=6, fontsize=7, loc="lower left")
-    axes[3].set(ylabel="absolute", xlabel="s", xlim=extent)
-    with atomic(path) as partial, matplotlib.rc_context({"font.size": 8}):
-        figure.savefig(partial, dpi=80)
+    plot_sheet(
+        path,
+        title,
+        [
+            _mel(group("mel"), features.phone[:rows], seconds),
+            _articulation(group("articulation"), seconds),
+            _voice(features, rows, seconds),
+            _absolute(group("emotion"), seconds),
+        ],
+    )
 
 
-def _write_phones(axis: matplotlib.axes.Axes, phones: list[str], top: int) -> None:
+def _mel(mel: np.ndarray, phones: list[str], seconds: float) -> Panel:
+    panel = Panel(seconds, (0, len(mel)), "mel band (normalised)", height=220)
+    panel.image(heat(mel, -3, 2))
     start = 0
     for frame in range(1, len(phones) + 1):
         if frame < len(phones) and phones[frame] == phones[start]:
             continue
         if phones[start] not in (SILENCE, ""):
-            axis.text((start + frame) / 2 / FPS, top - 4, phones[start], ha="center", color="white", fontsize=7)
-            axis.axvline(start / FPS, color="white", linewidth=0.2)
+            panel.text((start + frame) / 2 / FPS, len(mel) - 6, phones[start], _WHITE)
         start = frame
+    return panel
+
+
+def _articulation(classes: np.ndarray, seconds: float) -> Panel:
+    panel = Panel(seconds, (0, len(classes)), "articulation", height=260, ticks=())
+    shade = np.clip(255 * (1 - classes[::-1]), 0, 255).astype(np.uint8)
+    panel.image(np.repeat(shade[..., None], 3, axis=2))
+    for row, name in enumerate(CLASSES):
+        panel.text(seconds / 24, len(classes) - row - 0.7, name, COLOURS[3])
+    return panel
+
+
+def _voice(features: AudioFeatures, rows: int, seconds: float) -> Panel:
+    f0 = np.where(features.voiced[:rows], features.f0_hz[:rows], np.nan)
+    high = _F0_STEP * np.ceil(max(_F0_STEP, float(features.f0_hz[:rows].max())) / _F0_STEP)
+    panel = Panel(seconds, (0, high), "F0, Hz", height=140, ticks=np.arange(0, high + 1, _F0_STEP).tolist())
+    times = (np.arange(rows) + 0.5) / FPS
+    low, top = _LEVEL_SPAN
+    panel.line(times, (features.energy_db[:rows] - low) / (top - low) * high, _GREY, f"energy, {low:g} to {top:g} dB")
+    panel.line(times, f0, COLOURS[0], "F0")
+    return panel
+
+
+def _absolute(channels: np.ndarray, seconds: float) -> Panel:
+    span = (min(-1.0, float(channels.min())), max(1.0, float(channels.max())))
+    panel = Panel(seconds, span, "absolute", height=150, ticks=range(math.ceil(span[0]), math.floor(span[1]) + 1))
+    times = (np.arange(channels.shape[1]) + 0.5) / FPS
+    for values, name, colour in zip(channels, _ABSOLUTE, COLOURS):
+        panel.line(times, values, colour, name)
+    return panel

@@ -19,10 +19,10 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from emotag.perception.action_units.protocol import ACTION_UNITS
 from emotag.perception.emotion.protocol import EMOTIONS, Array, EmotionSettings
+from emotag.perception.smoothing import gaussian_smooth
 from emotag.tables import FPS
 
 SUPPORT = MappingProxyType(
@@ -110,4 +110,4 @@ class Emfacs:
         frames, rows = np.arange(len(action_units)), np.flatnonzero(valid)
         filled = np.stack([np.interp(frames, rows, unit) for unit in action_units[rows].T.astype(float)], axis=1)
         sigma = self.settings.smoothing_s * FPS
-        return np.asarray(gaussian_filter1d(filled, sigma, axis=0, mode="nearest") if sigma > 0 else filled)
+        return gaussian_smooth(filled, sigma) if sigma > 0 else filled

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from emotag.perception.action_units.picture import save, timeline
+from emotag.media.plot import Colour, Panel, plot_sheet
 from emotag.perception.emotion.protocol import EMOTIONS, Array, emotional_intensity
 from emotag.tables import FPS
 
-_COLOURS = ("#d62728", "#2ca02c", "#9467bd", "#ffbf00", "#1f77b4", "#ff7f0e", "#d9d9d9")
+_COLOURS: tuple[Colour, ...] = (
+    (214, 39, 40), (44, 160, 44), (148, 103, 189), (255, 191, 0), (31, 119, 180), (255, 127, 14), (217, 217, 217),
+)  # fmt: skip
+_BLACK = (0, 0, 0)
 
 
 def draw_emotion(
@@ -19,11 +22,10 @@ def draw_emotion(
     title: str,
 ) -> None:
     """Write the sheet: probabilities stacked over time (neutral on top), and e as a line."""
-    figure, (axis,) = timeline(images, len(probabilities), 1, title)
     times = np.arange(len(probabilities)) / FPS
-    axis.stackplot(times, np.nan_to_num(probabilities).T, labels=EMOTIONS, colors=_COLOURS)
-    axis.plot(times, emotional_intensity(probabilities), color="black", linewidth=1, label="e")
-    axis.set_ylim(0, 1)
-    axis.set_ylabel("p")
-    axis.legend(ncols=8, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 1.18))
-    save(figure, path)
+    tops = np.cumsum(np.nan_to_num(probabilities), axis=1)
+    panel = Panel(len(probabilities) / FPS, (0.0, 1.0), "p", height=240)
+    for index, (name, colour) in enumerate(zip(EMOTIONS, _COLOURS)):
+        panel.band(times, tops[:, index - 1] if index else np.zeros(len(tops)), tops[:, index], colour, name)
+    panel.line(times, emotional_intensity(probabilities), _BLACK, "e")
+    plot_sheet(path, title, [panel], images)

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dctn
 
 from emotag.perception.action_units.appearance import SIDE, lay
 from emotag.perception.identity.protocol import Array
@@ -39,5 +38,14 @@ def colours(
     lab = cv2.cvtColor(mean, cv2.COLOR_RGB2LAB).astype(np.float64)
     light = lab[..., 0]
     lab[..., 0] = (light - light.mean()) / max(float(light.std()), 1.0)
-    spectrum = dctn(lab, axes=(0, 1), norm="ortho") / SMALL
+    cosines = _cosines()
+    spectrum = np.einsum("ry,yxc,kx->rkc", cosines, lab, cosines) / SMALL
     return np.concatenate([[spectrum[row, column, channel] for row, column in _KEPT] for channel in range(3)])
+
+
+def _cosines() -> Array:  # (ORDERS, SMALL)
+    """Give the first rows of the orthonormal cosine transform (DCT-II)."""
+    angle = np.pi / SMALL * np.arange(ORDERS)[:, None] * (np.arange(SMALL) + 0.5)
+    cosines = np.sqrt(2 / SMALL) * np.cos(angle)
+    cosines[0] /= np.sqrt(2)
+    return cosines

@@ -1,11 +1,11 @@
 """The person's alpha over a whole clip: segmented, steadied in time, with the picture's own edges."""
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
-from scipy.special import binom
 
 from emotag.perception.matte.guided import guided_filter
 from emotag.perception.matte.segmenter import PersonSegmenter
@@ -22,7 +22,7 @@ def person_alphas(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # the frame, its (H, W) uint8 alpha
     """Yield every frame with the person's alpha. Holds a few frames at a time."""
     reach = settings.smooth_frames
-    weights = binom(2 * reach, np.arange(2 * reach + 1)).astype(np.float32)
+    weights = np.array([math.comb(2 * reach, k) for k in range(2 * reach + 1)], np.float32)
     window: deque[tuple[np.ndarray, np.ndarray]] = deque()  # (frame, probability), around the frame to be given
     centre = 0  # its place in the window
     for frame in frames:
