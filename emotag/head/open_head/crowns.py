@@ -51,6 +51,11 @@ def inner_bulge(crown: Crown) -> float:
     return crown.depth * (_FRONT_INNER[1] if crown.kind in ANTERIOR else 0.5 + _CUSP_AT)
 
 
+def contact_depth(crown: Crown) -> float:
+    """How far the points that touch the neighbours lie inside the edge's line, mm."""
+    return 0.0 if crown.kind in ANTERIOR else _CUSP_AT * crown.depth
+
+
 ROOT_STUMP = 2.5
 """Millimetres of the crown's continuation into the gum."""
 
@@ -74,13 +79,13 @@ _EDGE_DROP = {
 def _anterior(crown: Crown) -> tuple[np.ndarray, None]:
     levels = _FRONT_LEVELS.copy()
     neck, width = crown.neck, crown.width
-    widths = np.array([0.85 * neck, (2 * neck + width) / 3, 0.96 * width, width, 0.88 * width]) / 2
+    widths = np.array([0.85 * neck, (2 * neck + width) / 3, 0.98 * width, width, 0.91 * width]) / 2
     if crown.kind == "canine":
         levels[3] = _CANINE_SHOULDER
         levels[2] = 0.40
-        widths[4] = 0.29 * crown.width
+        widths[4] = 0.33 * crown.width
     rings = np.empty((len(levels), len(_ACROSS), 3))
-    rings[..., 0] = widths[:, None] * _ACROSS * _CLEARANCE
+    rings[..., 0] = widths[:, None] * _ACROSS
     rings[..., 1] = crown.depth * (np.outer(_FRONT_OUTER, _OUTER) - np.outer(_FRONT_INNER, _INNER))
     side = (_FRONT_OUTER - _FRONT_INNER) * 0.35 * crown.depth  # the sides lie between both faces
     rings[:, [0, 4], 1] = side[:, None]
@@ -101,8 +106,6 @@ _PIT = 0.74
 """Heights in crown heights: of cusps above the grooves between them, of the grooves, of the central pit."""
 _INNER_CUSP_SHORT = 0.05
 _SQUARENESS = {"premolar": 2.4, "molar": 3.6}
-_CLEARANCE = 0.985
-"""Neighbours touch without cutting each other."""
 
 
 def _posterior(crown: Crown) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +114,7 @@ def _posterior(crown: Crown) -> tuple[np.ndarray, np.ndarray]:
     across = np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** power
     outward = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** power
     across, outward = across / across.max(), outward / outward.max()
-    half_width = np.array([crown.neck, crown.width, crown.width, crown.width]) / 2 * _BACK_SCALES * _CLEARANCE
+    half_width = np.array([crown.neck, crown.width, crown.width, crown.width]) / 2 * _BACK_SCALES
     rings = np.empty((4, 12, 3))
     rings[..., 0] = half_width[:, None] * across
     rings[..., 1] = crown.depth * (_BACK_SCALES[:, None] / 2 * outward - _CUSP_AT)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotag.head.open_head.arch import Arch, fit_arch
-from emotag.head.open_head.crowns import Crown, crown_mesh
+from emotag.head.open_head.crowns import Crown, contact_depth, crown_mesh
 from emotag.head.open_head.mesh import Mesh, joined
 
 UPPER_EDGE = (0.0, -0.0635, 0.0838)
@@ -19,7 +19,7 @@ OCCLUSAL_RISE = 0.11
 UPPER_CROWNS = (
     Crown("central", 8.5, 7.0, 7.0, 10.5, torque=7.0),
     Crown("lateral", 6.5, 5.0, 6.0, 9.0, torque=3.0, short=0.6),
-    Crown("canine", 7.5, 5.5, 8.0, 10.0, torque=-4.0),
+    Crown("canine", 7.5, 5.5, 8.0, 10.0, torque=-4.0, short=0.3),
     Crown("premolar", 7.0, 5.0, 9.0, 8.5, torque=-5.0, short=0.5),
     Crown("premolar", 7.0, 5.0, 9.0, 8.5, torque=-5.0, short=0.5),
     Crown("molar", 10.0, 8.0, 11.0, 7.5, torque=-6.0, short=0.5),
@@ -80,20 +80,41 @@ def teeth(row: Row) -> Mesh:
 
 
 _EDGE_HALF_THICKNESS = 0.0004
-_GAP = 0.00012
-"""Metres added along the curve for each tooth: the inner sides of a bent row have less room than its curve."""
+_GAP = 0.00010
+"""Metres between neighbours where they nearly touch."""
 _MM = 1e-3
 
 
 def _row(crowns: tuple[Crown, ...], front: np.ndarray, canines: float, molars: float, *, upper: bool) -> Row:
-    room = np.array([crown.width for crown in crowns]) * _MM + _GAP
-    ends = np.cumsum(room)
-    arcs = ends - room / 2
+    ends = np.cumsum([crown.width for crown in crowns]) * _MM
+    arcs = ends - np.array([crown.width for crown in crowns]) * _MM / 2
     mesial_cusp = ends[-1] - 0.75 * crowns[-1].width * _MM
     arch = fit_arch(front, (arcs[2], canines / 2 * _MM), (mesial_cusp, molars / 2 * _MM), OCCLUSAL_RISE)
+    arcs = _packed(arch, crowns)
     points, tangents, normals = arch.frame(arcs)
     left = [_placed(*each, upper=upper) for each in zip(crowns, arcs, points, tangents, normals, strict=True)]
     return Row(arch, (*(_opposite(tooth) for tooth in reversed(left)), *left), upper)
+
+
+def _packed(arch: Arch, crowns: tuple[Crown, ...]) -> np.ndarray:  # (N,) metres
+    """Arc lengths at which each tooth just does not touch the one before it: a bent row is not a straight one."""
+    arcs: list[float] = []
+    before, arc = np.zeros(3), 0.0
+    for index, crown in enumerate(crowns):
+        half = crown.width / 2 * _MM
+        arc += half + (crowns[index - 1].width / 2 * _MM if index else 0.0)
+        for _ in range(_PACKING_STEPS):
+            point, tangent, normal = (each[0] for each in arch.frame(np.array([arc])))
+            middle = point - contact_depth(crown) * _MM * normal
+            direction = tangent if index else np.array([1.0, 0.0, 0.0])
+            arc -= (middle - half * tangent - before) @ direction - (_GAP if index else _GAP / 2)
+        before = middle + half * tangent
+        arcs.append(arc)
+    return np.array(arcs)
+
+
+_PACKING_STEPS = 12
+"""Fixed-point steps; each leaves about a tenth of the error."""
 
 
 def _placed(

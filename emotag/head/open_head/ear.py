@@ -12,7 +12,7 @@ from emotag.head.open_head.mesh import Mesh, fan_faces, grid_faces
 class Pinna:
     """Sizes and place of the left ear, metres and radians (Farkas, Anthropometry of the Head and Face 1994)."""
 
-    centre: tuple[float, float, float] = (0.0727, -0.009, -0.019)  # on the skull under the middle of the ear
+    centre: tuple[float, float, float] = (0.0745, -0.009, -0.019)  # on the skull under the middle of the ear
     height: float = 0.062  # along the ear's own axis; adults: 60–63 mm
     width: float = 0.034  # adults: 33–36 mm
     protrusion: float = 0.018  # of the helix from the front edge; adults: 17–21 mm from the skull
@@ -57,12 +57,16 @@ def seated(
     if near.sum() < 3:
         raise ValueError(f"only {near.sum()} vertices of skin near the ear's place {pinna.centre}")
     columns = np.column_stack((np.ones(near.sum()), offset[near]))
-    middle, lean, _ = np.linalg.lstsq(columns, skin[near, 0], rcond=None)[0]
-    return replace(pinna, centre=(float(middle), *pinna.centre[1:]), lean=float(np.arctan(lean)))
+    plane = np.linalg.lstsq(columns, skin[near, 0], rcond=None)[0]
+    under_concha = np.linalg.norm(offset[near], axis=1) < _CONCHA_REACH * pinna.height
+    bulge = (skin[near, 0] - columns @ plane)[under_concha].max(initial=0.0)
+    return replace(pinna, centre=(float(plane[0] + bulge), *pinna.centre[1:]), lean=float(np.arctan(plane[1])))
 
 
 _SEAT = 0.55
 """Radius around the ear's middle in which the skull is taken as flat, in ear heights."""
+_CONCHA_REACH = 0.25
+"""Within this radius the skull must not rise through the floor of the concha, in ear heights."""
 
 
 def _placed(points: np.ndarray, front: np.ndarray, pinna: Pinna) -> np.ndarray:
@@ -104,7 +108,7 @@ _FRONT = -15.0
 _BURIED = -5.0
 _ROOT_MIDDLE = (-3.0, -2.0)
 _BACK_SHARES = (0.80, 0.58, 0.54)
-_CONCHA = (-1.2, -2.2, -5.7)
+_CONCHA = (-1.2, -2.2, -4.9)
 
 # Drawing of the left ear: closed curves from the rim inwards. Millimetres backwards and up from the middle of the ear,
 # and outwards from the pinna's sloping plane. Every curve passes the same stations: root of the helix, front of the
@@ -146,8 +150,8 @@ _CONCHA_RIM = (
     (-5.6, -9.4, -2.8), (-6.4, -4.8, 0.2), (-6, -0.2, -1.2),
 )  # fmt: skip
 _CONCHA_FLOOR = (
-    (-3, 1.6, -2), (-2, 6, -4), (0.2, 7.6, -5), (2.6, 7.6, -6), (4, 6.8, -6.6),
-    (5.8, 2.8, -7.2), (4.6, -3.5, -6.8), (1, -8.6, -5.7), (-2.2, -10.4, -4.8), (-4.2, -9.4, -4),
-    (-5.6, -7.4, -3.5), (-7, -4.6, -3), (-5.4, -1.2, -3.2),
+    (-3, 1.6, -1.4), (-2, 6, -3.4), (0.2, 7.6, -4.4), (2.6, 7.6, -5.4), (4, 6.8, -6),
+    (5.8, 2.8, -6.6), (4.6, -3.5, -6.2), (1, -8.6, -5.1), (-2.2, -10.4, -4.2), (-4.2, -9.4, -3.4),
+    (-5.6, -7.4, -2.9), (-7, -4.6, -2.4), (-5.4, -1.2, -2.6),
 )  # fmt: skip
 _CURVES = (_RIM, _OUTLINE, _CREST, _LIP, _SCAPHA, _ANTIHELIX, _CONCHA_RIM, _CONCHA_FLOOR)
