@@ -51,8 +51,14 @@ def embed68(skin: Skin) -> Embedding:
     triangles, weights = np.zeros(68, dtype=np.int64), np.zeros((68, 3))
     half = skin.faces[: skin.half_faces]
     outer = np.flatnonzero(~np.isnan(skin.rays[half]).any((1, 2)))
-    nearest, place = nearest_on_surface(np.array(list(_ON_SKIN.values()), dtype=float), skin.points, half[outer])
-    triangles[list(_ON_SKIN)], weights[list(_ON_SKIN)] = outer[nearest], place
+    on_middle = skin.points[half[outer], 0] == 0  # (N, 3)
+    for mark, target in _ON_SKIN.items():
+        allowed = outer if target[0] > 0 else outer[on_middle.sum(1) == 2]
+        nearest, place = nearest_on_surface(np.array([target], dtype=float), skin.points, half[allowed])
+        triangles[mark], weights[mark] = allowed[nearest[0]], place[0]
+        if target[0] == 0:
+            weights[mark] *= skin.points[half[triangles[mark]], 0] == 0
+            weights[mark] /= weights[mark].sum()
     for mark, (name, target) in _ON_RING.items():
         ring = skin.rings[name]
         upper = ring[_side(skin, name, mark)]

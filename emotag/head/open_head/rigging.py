@@ -6,7 +6,7 @@ from emotag.head.open_head.surface import HeadSurface, Part
 
 _SKULL_PLANE = (-0.0995, -0.245)
 """Height at z = 0 (metres) and rise per metre forwards of the plane above which the neck is skull."""
-_TRUNK_PLANE = (-0.1435, 0.23)
+_TRUNK_PLANE = (-0.1415, 0.23)
 """The same for the plane below which the neck is trunk: through the base of the neck."""
 _JOINT_REACH = 0.025
 """Metres: how far from a joint the vertices may lie that place it."""

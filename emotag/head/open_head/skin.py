@@ -14,9 +14,9 @@ from emotag.head.open_head.half import Half
 from emotag.head.open_head.lids import EYE_NAMES, add_lids
 from emotag.head.open_head.lips import LIP_NAMES, add_lips
 from emotag.head.open_head.neck import NECK_NAMES, add_neck
-from emotag.head.open_head.nostrils import add_nostril
+from emotag.head.open_head.nostrils import NOSTRIL_NAMES, add_nostril
 
-_HOLES = (EYE_NAMES[0], LIP_NAMES[0], "nostril", NECK_NAMES[0])
+_HOLES = (EYE_NAMES[0], LIP_NAMES[0], NOSTRIL_NAMES[0], NECK_NAMES[0])
 """Rings that leave an opening in the triangulation on the sphere; what lies within is made of bands of rings."""
 _HEART = np.array(HEART)
 
@@ -115,7 +115,7 @@ def _rings(half: Half, other: np.ndarray) -> dict[str, np.ndarray]:
     for name in (*LIP_NAMES, *NECK_NAMES):
         ids = half.groups[name]
         rings[name] = np.concatenate((ids, other[ids[1:-1]][::-1]))
-    for name in (*EYE_NAMES, "nostril"):
+    for name in (*EYE_NAMES, *NOSTRIL_NAMES, "nostril end"):
         rings[f"left/{name}"] = half.groups[name]
         rings[f"right/{name}"] = other[half.groups[name]]
     return rings
