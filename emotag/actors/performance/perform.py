@@ -217,4 +217,4 @@ _BROW_FLASH = 0.30
 _LEFT_WHEN_ROUNDED = {"mouthSmile": 0.70, "mouthStretch": 0.2, "mouthFrown": 0.7, "mouthDimple": 0.4}
 _WIDE_AGAINST_ROUND = 0.25
 _PRESS_ENDS_JAW, _PRESS_OPENS = 0.10, 0.75
-_LEFT_IN_BLINK: dict[str, float] = {"cheekSquint": 0.3, "cheekRaiser": 0.3}
+_LEFT_IN_BLINK: dict[str, float] = {"cheekSquint": 0.15, "cheekRaiser": 0.15}
