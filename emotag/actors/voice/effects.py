@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d, uniform_filter1d
 from scipy.signal import istft, stft
 
 from emotag.actors.types import Phone
@@ -20,7 +20,8 @@ _BREATH_FROM_HZ = 1500.0  # breath is heard above the first formant (Klatt & Kla
 _BREATH_FULL_DB = -2.0  # noise re voice in its band at breath 1
 _ENVELOPE_BINS = 3.0
 _KNEE = 0.8  # of full scale: above it peaks are rounded
-_FADE_S = 0.004
+_SILENCE_DB = -60.0  # of the loudest sample: the ringing of filters
+_GATE_S = 0.004  # room for zero crossings, and the length of a ramp
 _ACTIVE_DB = -30.0  # below the loudest block is a pause
 _BLOCK_S = 0.02
 
@@ -64,8 +65,11 @@ def add_breath(samples: Signal, rate: int, amount: float, rng: np.random.Generat
 
 
 def _gate(samples: Signal, rate: int) -> Signal:
-    """Give 1 where there is sound and 0 in digital silence, with short ramps: noise must not run into a pause."""
-    return np.clip(gaussian_filter1d((samples != 0).astype(np.float32), 0.002 * rate) * 2, 0, 1)
+    """Give 1 where there is sound and 0 in silence, with short ramps: noise must not run into a pause."""
+    loud = np.abs(samples) > 10 ** (_SILENCE_DB / 20) * np.abs(samples).max()
+    width = round(_GATE_S * rate)
+    near = maximum_filter1d(loud.astype(np.float32), 2 * width + 1)
+    return uniform_filter1d(near, width)
 
 
 def change_level(samples: Signal, rate: int, db: NDArray[np.float64]) -> Signal:

@@ -102,6 +102,7 @@ def synthesize(text: str, language: str, variant: str, manner: Manner) -> Speech
 
     """
     name = f"{resolve(language)}+{check_variant(variant)}"
+    text = text.replace("\0", " ")  # would end a C string
     if not text.strip():
         raise InputError("text to speak is empty: give at least one word")
     chunks: list[NDArray[np.int16]] = []

@@ -21,6 +21,8 @@ VOWELS = frozenset("aeiouyæøœɐɑɒɔɘəɚɛɜɝɞɤɨɪɯɵɶʉʊʌʏᵻ")
 """Letters with which a vowel begins."""
 STOPS = frozenset("pbtdkɡqɢcɟʔʈɖʦ")
 """Letters with which a stop or an affricate begins."""
+VOICELESS = frozenset("ptkcqfsʃθxχhçɕʂħʔɸʈʦ")
+"""Letters with which a voiceless phone begins."""
 SONORANTS_AND_VOICED_STOPS = frozenset("mnŋɲɳɴlɫɭʎbdɡɖɟ")
 """Letters with which a consonant begins whose release is a step of the spectrum."""
 
@@ -46,6 +48,11 @@ def parse_name(name: str) -> tuple[str, int]:
     stress = 2 if "ˈ" in name else 1 if "ˌ" in name else 0
     plain = _LANGUAGE_SWITCH.sub("", name).translate(_OTHER_NAMES)
     return _NO_SOUND.sub("", plain), stress
+
+
+def is_voiced(ipa: str) -> bool:
+    """Tell whether the vocal folds swing in a phone (in "ʔe" they do)."""
+    return bool(ipa) and (ipa[0] not in VOICELESS or not VOWELS.isdisjoint(ipa))
 
 
 def find_phones(speech: Speech) -> tuple[Phone, ...]:

@@ -25,6 +25,8 @@ _QUIET = 1e-4  # power below this, of the loudest sample's, counts as silence
 _PEAK_WEIGHT = 0.3  # of the pulse's own height against its resemblance: keeps marks from drifting off the peaks
 _SEARCH = 0.2  # of a period: a pulse is this near to where the track expects it
 _FADE_S = 0.003
+_ALIKE = 0.3  # correlation of a period with the last one below which it tells nothing about the pulse
+_TINY = 1e-12
 _SHORTEST_RUN = 3  # pulses
 
 
@@ -66,7 +68,7 @@ def track_pitch(
     energy = cumulated[:, lags + window] - cumulated[:, lags]
     own = cumulated[:, window : window + 1]
     floor = _QUIET * np.square(slow).max() * window
-    correlation = product / np.sqrt(energy * own + floor**2)
+    correlation = product / np.sqrt(energy * own + floor**2 + np.finfo(float).tiny)
     path = _smoothest(correlation - _LAG_COST * np.log2(lags / lags[0]), np.log2(lags))
     best = np.clip(path, 1, len(lags) - 2)
     rows = np.arange(len(best))
@@ -145,8 +147,10 @@ def _walk(
         region = signal[first : expected + slack + half + 1]
         match = np.correlate(region, pattern, mode="valid")
         height = signal[expected - slack : expected + slack + 1]
-        score = match / (np.abs(match).max() + 1e-12) + _PEAK_WEIGHT * height / (np.abs(height).max() + 1e-12)
-        at = expected - slack + int(score.argmax())
+        score = match / (np.abs(match).max() + _TINY) + _PEAK_WEIGHT * height / (np.abs(height).max() + _TINY)
+        found = region[match.argmax() :][: len(pattern)]
+        alike = match.max() > _ALIKE * np.linalg.norm(pattern) * np.linalg.norm(found)
+        at = expected - slack + int(score.argmax()) if alike else expected  # another sound begins: keep the beat
         pulses.append(at)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotag.actors.types import Phone
-from emotag.actors.voice.phones import VOWELS
+from emotag.actors.voice.phones import VOWELS, is_voiced
 from emotag.actors.voice.pitch import STEP_S
 from emotag.errors import InputError
 from emotag.vocabulary import EMOTIONS
@@ -86,15 +86,15 @@ EXTREMES: dict[str, Delivery] = {
         jitter=2.2, shimmer=8.0, tremor=0.7,
     ),
     "happy": Delivery(
-        pitch=4.5, melody=0.85, rate=0.12, pause=-0.3, gain=4.5, tilt=1.8, slope=1.0, ending=2.0, accent=3.0,
+        pitch=4.5, melody=0.7, rate=0.12, pause=-0.3, gain=4.5, tilt=1.8, slope=1.0, ending=2.0, accent=3.0,
         punch=1.0,
     ),
     "sad": Delivery(
-        pitch=-2.5, melody=-1.0, rate=-0.35, pause=0.5, gain=-8.0, tilt=-4.0, breath=0.5, slope=-2.0, ending=-1.5,
+        pitch=-2.5, melody=-1.3, rate=-0.35, pause=0.5, gain=-8.0, tilt=-4.0, breath=0.5, slope=-1.5, ending=-1.5,
         jitter=0.6, tremor=0.15,
     ),
     "surprise": Delivery(
-        pitch=5.5, melody=0.4, rate=-0.05, pause=0.1, gain=3.0, tilt=0.4, breath=0.15, slope=4.0, ending=11.0,
+        pitch=5.5, melody=0.1, rate=-0.05, pause=0.1, gain=3.0, tilt=0.4, breath=0.15, slope=4.0, ending=11.0,
         accent=2.0,
     ),
     "neutral": Delivery(),
@@ -159,15 +159,14 @@ def accents(phones: tuple[Phone, ...]) -> NDArray[np.float64]:  # (T,) in [0, 1]
 
 
 def find_phrases(phones: tuple[Phone, ...]) -> list[tuple[float, float]]:
-    """Give start and end (s) of the stretches of speech between pauses."""
+    """Give start and end (s) of the stretches of speech between pauses; the end is that of the last voiced phone."""
     phrases: list[tuple[float, float]] = []
-    open_ = False
+    inside = False
     for phone in phones:
-        if not phone.ipa and phone.end_s - phone.start_s >= PHRASE_PAUSE_S:
-            open_ = False
-        elif not open_ and phone.ipa:
-            phrases.append((phone.start_s, phone.end_s))
-            open_ = True
-        elif open_ and phone.ipa:
-            phrases[-1] = (phrases[-1][0], phone.end_s)
+        if not phone.ipa:
+            inside = inside and phone.end_s - phone.start_s < PHRASE_PAUSE_S
+        elif is_voiced(phone.ipa):
+            start = phrases[-1][0] if inside else phone.start_s
+            phrases[-1:] = [*phrases[-1:][: not inside], (start, phone.end_s)]
+            inside = True
     return phrases

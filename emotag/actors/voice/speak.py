@@ -19,7 +19,7 @@ from emotag.actors.voice.espeak import (
     synthesize,
     variant_pitch,
 )  # fmt: skip
-from emotag.actors.voice.phones import find_phones
+from emotag.actors.voice.phones import find_phones, is_voiced
 from emotag.actors.voice.pitch import STEP_S, Irregularity, find_pulses, respace, track_pitch
 from emotag.actors.voice.prosody import Delivery, accents, melody, plan_delivery
 from emotag.actors.voice.voices import Voice
@@ -38,9 +38,6 @@ STANDARD_SPREAD = 2.6
 
 RESTING_JITTER, RESTING_SHIMMER = 0.004, 0.02
 """Unsteadiness of a healthy voice (share of period, of amplitude)."""
-
-VOICELESS = frozenset("ptkcqfsʃθxχhçɕʂħʔɸʈ")
-"""Letters with which a voiceless phone begins."""
 
 
 def speak(
@@ -150,7 +147,7 @@ def _intone(
     f0 = track_pitch(samples, rate, *_pitch_bounds(given_hz))
     times = np.arange(len(f0)) * STEP_S
     for phone in phones:
-        if phone.ipa[:1] in VOICELESS or not phone.ipa:
+        if not is_voiced(phone.ipa):
             f0[(times >= phone.start_s) & (times < phone.end_s)] = 0
     voiced = np.flatnonzero(f0)
     if not voiced.size:
@@ -158,8 +155,9 @@ def _intone(
     tones = np.interp(np.arange(len(f0)), voiced, 12 * np.log2(f0[voiced] / given_hz))
     factor = voice.pitch_range * STANDARD_SPREAD / setting_spread * 2**delivery.melody
     added = melody(phones, delivery)
-    shift = 12 * np.log2(voice.pitch_hz / given_hz) + np.interp(times, np.arange(len(added)) * STEP_S, added)
-    shift += (factor - 1) * tones
+    change = (factor - 1) * tones + np.interp(times, np.arange(len(added)) * STEP_S, added)
+    change += delivery.pitch - change[voiced].mean()  # livelier or rising, but as high on average as was asked for
+    shift = 12 * np.log2(voice.pitch_hz / given_hz) + change
     irregularity = Irregularity(
         jitter=RESTING_JITTER + delivery.jitter / 100, shimmer=RESTING_SHIMMER + delivery.shimmer / 100,
         creak=delivery.creak, tremor_semitones=delivery.tremor,
