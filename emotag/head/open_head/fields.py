@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 from scipy.spatial import cKDTree
 
-from emotag.head.mesh_render import vertex_normals
 from emotag.head.open_head.surface import HeadSurface, Part
 from emotag.head.surface import unique_edges
 
@@ -26,9 +25,15 @@ INTEROCULAR_MM = 62.0
 _END = 5.0
 """A pull ends at five times its reach."""
 _LIP_ROOM_MM, _LIP_BLEND_MM = 9.0, 8.0
-"""How far apart the lips count at the middle of the slit, and over which height their sides blend beyond its corners."""
-_NORMAL_SMOOTHING = 12
+"""How far apart the lips count at the slit's middle, and over which height their sides blend beyond its corners."""
+_OUTWARD_RISE = 0.3
+"""How much of a bulge's direction follows the height: cheeks are rounder across than along the face."""
 _MIDLINE_MM = 1.0
+_NEAR_EYE = 2.0
+"""Eyeball radii from its centre within which skin is kept off the ball."""
+_CLEARANCE_MM = 0.35
+_STILL = 1e-6
+"""Metres: what moves less does not move."""
 
 ANCHORS: dict[str, tuple[int, ...]] = {
     "brow_inner": (22,), "brow_middle": (24,), "brow_outer": (26,),
@@ -65,7 +70,7 @@ class Pull:
     reach: float | Millimetres = 10.0  # standard deviation, millimetres
     shift: Millimetres = (0.0, 0.0, 0.0)  # of the centre from the landmark
     lip: Literal["both", "upper", "lower"] = "both"
-    out: float = 0.0  # millimetres along the skin's normal, on top of `by`
+    out: float = 0.0  # millimetres away from the head's axis (Face.outward), on top of `by`
 
 
 @dataclass(frozen=True)
@@ -96,10 +101,11 @@ class Face:
         return self.surface.part == Part.SKIN
 
     @cached_property
-    def normals(self) -> np.ndarray:  # (V, 3)
-        """Normals smoothed over the skin, so that bulges do not copy its creases."""
-        normals = vertex_normals(self.points, self.surface.faces)
-        return unit(self.smoothed(normals, _NORMAL_SMOOTHING))
+    def outward(self) -> np.ndarray:  # (V, 3) unit vectors
+        """Away from an axis through the head: the skin's normal without its folds, the same on lips that touch."""
+        seam = self.anchor("seam")
+        middle = np.array([0.0, seam[1], (self.surface.jaw_hinge[2] + seam[2]) / 2])
+        return unit((self.points - middle) * (1.0, _OUTWARD_RISE, 1.0))
 
     @cached_property
     def upper_lip(self) -> np.ndarray:  # (V,) in [0, 1]
@@ -158,7 +164,7 @@ class Face:
         for pull in pulls:
             centre = self.anchor(pull.at, side) + mirror * pull.shift * self.mm
             weight = self.near(centre, pull.reach) * self._lip_weight(pull.lip)
-            total += weight[:, None] * (mirror * np.array(pull.by) + pull.out * self.normals) * self.mm
+            total += weight[:, None] * (mirror * np.array(pull.by) + pull.out * self.outward) * self.mm
         total[~self.soft] = 0
         return total
 
@@ -226,3 +232,26 @@ def ball_radius(
     weight = 1 / np.maximum(distance, 1e-6)
     radius = np.linalg.norm(ball, axis=1)[near]
     return (weight * radius).sum(1) / weight.sum(1)
+
+
+def kept_clear(
+    face: Face,
+    side: int,
+    displacement: np.ndarray,  # (V, 3) metres
+) -> np.ndarray:  # (V, 3)
+    """Push skin that comes too near the eyeball out again: to a third of a millimetre, or what it had if less."""
+    surface = face.surface
+    offset = face.points - surface.eye_centres[0 if side > 0 else 1]
+    moved = (np.linalg.norm(displacement, axis=1) > _STILL) & face.skin & (offset[:, 2] > 0)
+    moved &= np.linalg.norm(offset, axis=1) < _NEAR_EYE * surface.eye_radius
+    ids = np.flatnonzero(moved)
+    if len(ids) == 0:
+        return displacement
+    before, after = offset[ids], offset[ids] + displacement[ids]
+    clearance = np.linalg.norm(before, axis=1) - ball_radius(surface, side, unit(before))
+    wanted = ball_radius(surface, side, unit(after)) + np.clip(clearance, 0, _CLEARANCE_MM * face.mm)
+    distance = np.linalg.norm(after, axis=1)
+    radial = np.where(clearance > 0, np.maximum(distance, wanted), distance)
+    result = displacement.copy()
+    result[ids] = unit(after) * radial[:, None] - before
+    return result

@@ -14,7 +14,7 @@ from emotag.head.open_head.fields import Face, Millimetres, ball_radius, smooths
 from emotag.head.open_head.surface import HeadSurface, Part
 
 Window = tuple[float, float]
-"""Millimetres from the anchor: the weight rises smoothly from 0 at the first to 1 at the second (either may be more)."""
+"""Millimetres (from the anchor): the weight goes smoothly from 0 at the first to 1 at the second, which may be less."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Move:
     shift: Millimetres = (0.0, 0.0, 0.0)
     up: Window | None = None  # heights above the anchor
     ahead: Window | None = None  # depths before the anchor
-    aside: Window | None = None  # |x| beyond the anchor's
+    aside: Window | None = None  # |x|, from the midline
     width: float | None = None  # the lateral part grows with |x| and is full at this many millimetres
 
 
@@ -44,14 +44,13 @@ MODES: dict[str, tuple[Move, ...]] = {
     "face_length": (Move("nasion", by=(0, -6.0, 0), up=(0, -110)),),
     "midface_projection": (Move("subnasale", by=(0, 0, 3.0), reach=(40, 34, 40)),),
     "jaw_width": (Move("subnasale", by=(4.0, 0, 0), width=60, up=(20, -30)),),
-    "jaw_angle_height": (Move("jaw_angle", by=(1.0, -4.0, 0), reach=(25, 24, 28)),),
     "chin_length": (Move("seam", by=(0, -3.5, 0), up=(-8, -36)),),
     "chin_projection": (Move("chin", by=(0, 0, 4.0), reach=(26, 20, 24), shift=(0, 5, 0)),),
     "chin_width": (Move("chin", by=(3.0, 0, 0), reach=(16, 18, 22), shift=(20, 8, -6)),),
     "cheekbone_prominence": (Move(("eye_outer", "ala"), by=(1.5, 0.5, 2.0), reach=(16, 14, 20), shift=(14, 0, -6)),),
     "cheek_fullness": (Move(("corner", "jaw_angle"), by=(3.0, 0, 2.0), reach=(18, 24, 26)),),
     # nose
-    "nose_length": (Move("nasion", by=(0, -3.4, 0), up=(0, -45)),),
+    "nose_length": (Move("subnasale", by=(0, -3.4, 0), reach=(20, 13, 30), shift=(0, 5, 0)),),
     "nose_width": (Move("ala", by=(1.6, 0, 0), reach=(9, 11, 14), shift=(2, 2, 0)),),
     "nose_projection": (Move("nose_tip", by=(0, 0, 2.2), reach=(12, 14, 18), shift=(0, -2, 0)),),
     "nose_bridge_height": (Move("nasion", by=(0, 0, 2.0), reach=(9, 16, 16), shift=(0, -8, 0)),),
@@ -75,6 +74,11 @@ MODES: dict[str, tuple[Move, ...]] = {
     "upper_lip_fullness": (Move("upper_lip", by=(0, 1.3, 0.6), reach=(16, 4, 12), shift=(0, 1, 0)),),
     "lower_lip_fullness": (Move("lower_lip", by=(0, -1.4, 0.6), reach=(16, 4, 12), shift=(0, -1, 0)),),
     # ears, neck
+    "ear_size": (
+        Move("nasion", by=(0.6, 2.2, 0), up=(-20, 10), ahead=(-60, -85), aside=(72, 80), width=80),
+        Move("nasion", by=(0.4, -1.8, 0), up=(-10, -45), ahead=(-60, -85), aside=(72, 80), width=80),
+        Move("nasion", by=(0.6, 0, -1.6), up=(-60, -20), ahead=(-85, -120), aside=(72, 80), width=80),
+    ),
     "ear_protrusion": (Move("nasion", by=(3.0, 0, 0), up=(-80, -40), ahead=(-70, -100), width=85, aside=(70, 85)),),
     "neck_width": (Move("chin", by=(5.0, 0, 0), up=(25, -15), width=60),),
 }
@@ -87,6 +91,8 @@ _ON_LIDS = ("eye_size", "eye_tilt")
 """Modes that move the lids over a ball that stays."""
 _TEETH = (Part.UPPER_TEETH, Part.LOWER_TEETH, Part.UPPER_GUMS, Part.LOWER_GUMS, Part.TONGUE)
 _TEETH_BEHIND_MM = 12.0
+_CLEAR_FOR = 3.0
+"""Standard deviations within which lids stay outside the ball."""
 
 
 def identity_modes(surface: HeadSurface) -> dict[str, np.ndarray]:  # name -> (V, 3) metres per standard deviation
@@ -107,7 +113,7 @@ def _mode(face: Face, name: str) -> np.ndarray:  # (V, 3)
             rigid = 1 - smoothstep(away, _LID_RIGID, _LID_FREE)
             shape += rigid[:, None] * (moved - shape)
         else:
-            shape = _over_ball(face, side, shape)
+            shape = _along_ball(face, side, shape)
         shape[ball] = moved
     behind = face.anchor("seam") - (0, 0, _TEETH_BEHIND_MM * face.mm)
     shape[np.isin(surface.part, _TEETH)] = _field(face, MODES[name], behind[None])
@@ -144,17 +150,16 @@ def _weight(move: Move, offset: np.ndarray, aside: np.ndarray) -> np.ndarray:  #
     return weight
 
 
-def _over_ball(face: Face, side: int, shape: np.ndarray) -> np.ndarray:  # (V, 3)
-    """Slide skin near the eye over the ball: its clearance stays."""
+def _along_ball(face: Face, side: int, shape: np.ndarray) -> np.ndarray:  # (V, 3)
+    """Let lids slide over the ball: towards it (or away, for the other sign) they may use up only their clearance."""
     surface = face.surface
-    centre = surface.eye_centres[0 if side > 0 else 1]
-    offset = face.points - centre
-    near = np.flatnonzero(face.skin & (np.linalg.norm(offset, axis=1) < _LID_FREE * surface.eye_radius))
-    before, after = offset[near], offset[near] + shape[near]
-    clearance = np.linalg.norm(before, axis=1) - ball_radius(surface, side, unit(before))
-    radius = ball_radius(surface, side, unit(after)) + clearance
+    offset = face.points - surface.eye_centres[0 if side > 0 else 1]
+    distance = np.linalg.norm(offset, axis=1)
+    near = np.flatnonzero(face.skin & (distance < _LID_FREE * surface.eye_radius) & (offset[:, 2] > 0))
+    outward = unit(offset[near])
+    clearance = np.maximum(distance[near] - ball_radius(surface, side, outward), 0)
+    radial = (shape[near] * outward).sum(1)
+    allowed = np.clip(radial, -clearance / _CLEAR_FOR, clearance / _CLEAR_FOR)
     result = shape.copy()
-    away = np.linalg.norm(before, axis=1) / surface.eye_radius
-    close = (1 - smoothstep(away, _LID_RIGID, _LID_FREE))[:, None]
-    result[near] += close * (unit(after) * radius[:, None] - after)
+    result[near] += (allowed - radial)[:, None] * outward
     return result

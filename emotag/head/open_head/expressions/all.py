@@ -3,13 +3,13 @@
 import numpy as np
 
 from emotag.head.open_head.expressions.brow import BROW
-from emotag.head.open_head.expressions.eyes import MOVES, kept_clear, lid_shape, lids_of
+from emotag.head.open_head.expressions.eyes import MOVES, lid_shape, lids_of
 from emotag.head.open_head.expressions.jaw_shift import jaw_shifts
 from emotag.head.open_head.expressions.lips import LIPS, SIDEWAYS, TRAILING
 from emotag.head.open_head.expressions.mouth import CORNERS
 from emotag.head.open_head.expressions.mouth_close import mouth_close
 from emotag.head.open_head.expressions.nose_cheek import NOSE_CHEEK
-from emotag.head.open_head.fields import Face
+from emotag.head.open_head.fields import Face, kept_clear
 from emotag.head.open_head.surface import HeadSurface
 
 SIDES = {"L": 1, "R": -1}
@@ -30,7 +30,7 @@ def expression_shapes(surface: HeadSurface) -> dict[str, np.ndarray]:  # name ->
                 shape *= face.half(side, _HALF_BLEND_MM)[:, None]
             if name in MOVES:
                 shape += lid_shape(face, lids[letter], name)
-            shapes[f"{name}_{letter}"] = kept_clear(face, lids[letter], shape)
+            shapes[f"{name}_{letter}"] = kept_clear(face, side, shape)
         shapes |= {f"{name}_{letter}": lid_shape(face, lids[letter], name) for name in MOVES if name not in NOSE_CHEEK}
     for name, side in (("Left", 1), ("Right", -1)):
         for stem in SIDEWAYS:

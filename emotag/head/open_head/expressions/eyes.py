@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emotag.head.open_head.fields import Face, Pull, ball_radius, smoothstep, unit
+from emotag.head.open_head.fields import Face, Pull, kept_clear, smoothstep, unit
 
 _MARGIN_REACH = 1.45
 """Vertices within this many ball radii of the eye's centre may belong to a lid's margin."""
@@ -16,7 +16,6 @@ _STEEPEST = (0.8, 3.5)
 and at its corners. What lies farther above another candidate is no margin."""
 _MARGIN_TOLERANCE = 0.01
 """Radians."""
-_CLEARANCE_MM = 0.35
 _BESIDE_MM = 6.0
 """How far beyond the corners of the eye skin still follows the lids."""
 _THICKNESS_MM = (4.0, 9.0)
@@ -49,7 +48,7 @@ MOVES: dict[str, LidMove] = {
 SKIN: dict[str, tuple[Pull, ...]] = {
     # The lower lid slides towards the nose, the upper's outer part is drawn in.
     "eyeBlink": (
-        Pull("eye_outer", by=(-0.5, -1.6, 0.0), reach=(5, 6, 8)),
+        Pull("eye_outer", by=(-0.5, -0.8, 0.0), reach=(5, 6, 8)),
         Pull("lid_lower", shift=(-5, -1, 0), by=(-3.2, 0.2, 0.0), reach=(8, 3, 6)),
     ),
     "eyeSquint": (
@@ -133,42 +132,22 @@ def turned(face: Face, lids: Lids, move: LidMove) -> np.ndarray:  # (V, 3) displ
     beyond = np.where(lids.above, lids.elevation - lids.upper, lids.lower - lids.elevation)
     follows = lids.reach * (1 - smoothstep(beyond, 0.0, move.fold))
     angle = (lids.upper - lids.lower) * follows * np.where(lids.above, move.upper, move.lower)
-    return kept_clear(face, lids, _rotated(face, lids, angle) - face.points)
+    return kept_clear(face, lids.side, _rotated(face, lids, angle) - face.points)
 
 
 def _rotated(face: Face, lids: Lids, angle: np.ndarray) -> np.ndarray:  # (V, 3)
     offset = face.points - lids.centre
     radius = np.hypot(offset[:, 1], offset[:, 2])
+    radius = radius * (2 - np.cos(angle / 2))  # a blend shape moves along the chord: half of its sag is made up for
     moved = offset.copy()
     moved[:, 1] = radius * np.sin(lids.elevation + angle)
     moved[:, 2] = radius * np.cos(lids.elevation + angle)
     return np.where(angle[:, None] == 0, face.points, moved + lids.centre)
 
 
-def kept_clear(face: Face, lids: Lids, displacement: np.ndarray) -> np.ndarray:  # (V, 3)
-    """Push what moved near the eye out to the clearance that it had over the ball."""
-    moved = (np.linalg.norm(displacement, axis=1) > 1e-6) & face.skin
-    offset = face.points - lids.centre
-    moved &= (np.linalg.norm(offset, axis=1) < 2.0 * face.surface.eye_radius) & (offset[:, 2] > 0)
-    ids = np.flatnonzero(moved)
-    if len(ids) == 0:
-        return displacement
-    before, after = offset[ids], offset[ids] + displacement[ids]
-    clearance = np.linalg.norm(before, axis=1) - ball_radius(face.surface, lids.side, unit(before))
-    outside = clearance > 0
-    wanted = ball_radius(face.surface, lids.side, unit(after)) + np.minimum(
-        np.maximum(clearance, 0), _CLEARANCE_MM * face.mm
-    )
-    distance = np.linalg.norm(after, axis=1)
-    radial = np.where(outside & (distance < wanted), wanted, distance)
-    result = displacement.copy()
-    result[ids] = unit(after) * radial[:, None] - before
-    return result
-
-
 def lid_shape(face: Face, lids: Lids, name: str) -> np.ndarray:  # (V, 3) displacement
     """One action of one eye's lids, `name` of MOVES without its side."""
     shape = turned(face, lids, MOVES[name])
     if name in SKIN:
-        shape = kept_clear(face, lids, shape + face.pulled(SKIN[name], lids.side))
+        shape = kept_clear(face, lids.side, shape + face.pulled(SKIN[name], lids.side))
     return shape

@@ -6,9 +6,9 @@ from emotag.head.open_head.fields import Face
 from emotag.head.open_head.jaw_motion import jaw_weights
 
 SHIFTS_MM: dict[str, tuple[float, float, float]] = {
-    "jawForward": (0.0, -1.2, 10.0),
-    "jawLeft": (8.2, 0.2, 0.0),
-    "jawRight": (-8.2, 0.2, 0.0),
+    "jawForward": (0.0, -1.2, 11.0),
+    "jawLeft": (9.0, 0.2, 0.0),
+    "jawRight": (-9.0, 0.2, 0.0),
 }
 
 

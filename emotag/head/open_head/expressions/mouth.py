@@ -19,8 +19,11 @@ CORNERS: dict[str, tuple[Pull, ...]] = {
     ),
     # AU14, buccinator: the corner is drawn in and back against the teeth, a dimple beside it.
     "mouthDimple": (
-        Pull("corner", by=(0.5, 2.6, -6.0), reach=(7, 9, 12)),
-        Pull("corner", shift=(18, 20, -8), by=(1.8, 0.8, 2.0), out=1.8, reach=(13, 14, 18)),
+        Pull("corner", shift=(0, -2, 0), by=(0.3, 2.0, -6.2), reach=(7, 8, 12)),
+        Pull("corner", shift=(14, -6, -6), by=(-1.8, 2.2, 1.0), reach=(9, 10, 12)),
+        Pull("upper_lip_side", by=(0.9, -1.6, 0.2), reach=(8, 6, 10), lip="upper"),
+        Pull("corner", shift=(18, 22, -8), by=(1.8, 0.5, 2.0), out=1.8, reach=(12, 12, 16)),
+        Pull("chin", shift=(20, 6, -12), by=(0.6, 1.2, 1.8), reach=(11, 9, 13)),
         Pull("corner", shift=(-4, -14, 2), by=(1.5, 3.2, -1.5), reach=(10, 12, 14)),
         Pull("ala", shift=(10, -6, -2), by=(1.0, 0.2, 1.4), reach=(8, 8, 14)),
     ),
@@ -33,9 +36,11 @@ CORNERS: dict[str, tuple[Pull, ...]] = {
     ),
     # AU24, orbicularis oris: the lips are pressed together; the chin follows the lower lip upwards.
     "mouthPress": (
-        Pull("lower_lip_side", shift=(4, -22, -6), by=(-0.3, 3.2, 1.3), reach=(12, 10, 13)),
+        Pull("lower_lip_side", shift=(4, -22, -6), by=(-0.3, 3.6, 1.4), reach=(12, 10, 13)),
         Pull("lower_lip_side", by=(-0.1, 1.5, 0.5), reach=(10, 6, 10), lip="lower"),
-        Pull("upper_lip", shift=(6, 0, 0), by=(-0.5, -1.0, -0.2), reach=(10, 5, 10), lip="upper"),
+        Pull("corner", shift=(8, 0, -3), by=(0.7, 1.0, 0.4), reach=(10, 10, 13)),
+        Pull("chin", shift=(12, 0, -14), by=(0.0, 0.6, 1.0), reach=(14, 10, 14)),
+        Pull("upper_lip", shift=(6, 0, 0), by=(-0.5, -0.5, -0.2), reach=(10, 5, 10), lip="upper"),
         Pull("ala", shift=(16, -6, -8), by=(1.2, 0.4, 1.4), reach=(7, 8, 12)),
         Pull("nose_tip", shift=(6, 0, -4), by=(-0.3, -0.8, -1.2), reach=(7, 9, 10)),
         Pull("jaw_side", by=(-1.0, 0.0, -0.4), reach=(12, 12, 14)),

@@ -5,9 +5,9 @@ import numpy as np
 from emotag.head.open_head.fields import Face, smoothstep
 from emotag.head.open_head.jaw_motion import FULL_OPENING, jaw_corrective, jaw_weights, opened
 
-_REACH_MM = 26.0
+_REACH_MM = 42.0
 """Skin this far from the slit no longer follows the lips."""
-_FULL_MM = 9.0
+_FULL_MM = 8.0
 
 
 def mouth_close(face: Face) -> np.ndarray:  # (V, 3) metres, in the rest pose
@@ -33,5 +33,5 @@ def _lips(face: Face) -> np.ndarray:  # (V,) in [0, 1]
     beside = np.clip(np.abs(face.points[:, 0]) - corner, 0, None)
     below = face.points[:, 1] - seam[1]
     behind = np.clip(seam[2] - face.points[:, 2] - 20 * face.mm, 0, None)
-    away = np.sqrt((1.6 * beside) ** 2 + below**2 + behind**2) / face.mm
+    away = np.sqrt((1.2 * beside) ** 2 + below**2 + behind**2) / face.mm
     return np.where(face.soft, 1 - smoothstep(away, _FULL_MM, _REACH_MM), 0)
