@@ -23,8 +23,8 @@ _ON_SKIN: dict[int, tuple[float, float, float]] = {  # millimetres; the nearest 
     33: (0, -40.5, 94), 34: (6, -40.3, 92), 35: (12.5, -40.3, 87.5),
 }  # fmt: skip
 _ON_RING: dict[int, tuple[str, tuple[float, float, float]]] = {  # the ring's nearest vertex is taken
-    42: ("left/lash line", (18.4, 3.9, 67)), 43: ("left/lash line", (27.5, 11.6, 72)),
-    44: ("left/lash line", (38.5, 10.7, 70)), 45: ("left/lash line", (44.7, 5.8, 63)),
+    42: ("left/lash line", (17.5, 3.6, 68)), 43: ("left/lash line", (27.5, 11.6, 72)),
+    44: ("left/lash line", (38.5, 10.7, 70)), 45: ("left/lash line", (45.8, 5.8, 64)),
     46: ("left/lash line", (38.5, 2.0, 70)), 47: ("left/lash line", (27.5, 1.5, 72)),
     51: ("vermilion border", (0, -53, 96)), 52: ("vermilion border", (7, -52, 96)),
     53: ("vermilion border", (17, -56.5, 90)), 54: ("vermilion border", (25.4, -63.8, 79.4)),

@@ -12,7 +12,7 @@ from emotag.head.open_head.ring_band import band
 
 _BETWEEN = 2
 """Rows from one drawn ring to the next."""
-_COLUMNS = 23
+_COLUMNS = 21
 """Of the half, from midline to midline."""
 _SPACING = 7.0
 

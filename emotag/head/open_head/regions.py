@@ -3,14 +3,15 @@
 import numpy as np
 
 from emotag.head.open_head.lids import LID_NAMES
+from emotag.head.open_head.lips import LIP_NAMES
 from emotag.head.open_head.neck import NECK_NAMES
 from emotag.head.open_head.rigging import head_fraction
 from emotag.head.open_head.skin import Skin
 from emotag.head.open_head.surface import HeadSurface, Part
 from emotag.head.regions import scalp
 
-_LIPS = ("vermilion border", "vermilion", "wet line", "slit", "contact", "inner lip")
-_INSIDE = ("vestibule",)
+_LIPS = LIP_NAMES[LIP_NAMES.index("vermilion border") : LIP_NAMES.index("vestibule")]
+_INSIDE = LIP_NAMES[LIP_NAMES.index("vestibule") :]
 _FACE_HALF_WIDTH, _FACE_BACK, _FACE_TOP = 0.075, 0.002, 0.067
 _FACE_BOTTOM = -0.112
 

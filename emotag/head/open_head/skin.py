@@ -24,9 +24,9 @@ _LINE_PULL, _PROFILE_PULL = 0.5, 2.0
 """Firmness of feature lines and of the profile in fairing: they may give way by some tenths of a millimetre."""
 _FINE = {"nose": 2.4, "ala": 2.2, "columella": 2.2, "philtrum": 2.6, "lip": 3.5}
 _COARSE = ("crown", "forehead", "hairline", "parietal", "mastoid", "neck", "temple")
-_FACE_SPACING, _SKULL_SPACING = 5.0, 13.0
+_FACE_SPACING, _SKULL_SPACING = 5.0, 11.0
 """Millimetres between the vertices of a line; by the first word of its name."""
-_GROWTH, _LARGEST = 0.12, 14.0
+_GROWTH, _LARGEST = 0.12, 12.0
 """Spacing of the fill: grows by this much per millimetre away from lines and rings, up to the largest."""
 
 

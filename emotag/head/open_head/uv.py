@@ -61,11 +61,13 @@ def _unrolled(skin: Skin) -> np.ndarray:  # (V, 2)
     radius = np.linalg.norm(start, axis=1, keepdims=True)
     for depth, name in enumerate(NECK_NAMES[1:], 1):
         plane[skin.rings[name]] = start * (1 + depth * _RING_STEP / radius)
-    for side in ("left", "right"):
-        rim = plane[skin.rings[f"{side}/{NOSTRIL_NAMES[0]}"]]
+    for nostril in ("left", "right"):
+        rim = plane[skin.rings[f"{nostril}/{NOSTRIL_NAMES[0]}"]]
         for depth, name in enumerate(NOSTRIL_NAMES[1:], 1):
-            plane[skin.rings[f"{side}/{name}"]] = rim.mean(0) + (rim - rim.mean(0)) * (1 - depth / len(NOSTRIL_NAMES))
-        plane[skin.rings[f"{side}/nostril end"]] = rim.mean(0)
+            plane[skin.rings[f"{nostril}/{name}"]] = rim.mean(0) + (rim - rim.mean(0)) * (
+                1 - depth / len(NOSTRIL_NAMES)
+            )
+        plane[skin.rings[f"{nostril}/nostril end"]] = rim.mean(0)
     return plane
 
 
