@@ -13,7 +13,7 @@ from emotag.actors.voice.pitch import STEP_S
 
 Signal = NDArray[np.float32]
 
-_TILT_FROM_HZ, _TILT_TO_HZ = 500.0, 8000.0
+_TILT_FROM_HZ, _TILT_TO_HZ = 500.0, 5000.0
 _FRAME = 512  # samples of a short-time spectrum, 23 ms
 _HOP = 128
 _BREATH_FROM_HZ = 1500.0  # breath is heard above the first formant (Klatt & Klatt 1990)

@@ -160,6 +160,7 @@ def respace(
     runs: list[NDArray[np.int64]],
     shift: NDArray[np.float64],  # (T,) semitones at k · STEP_S
     irregularity: Irregularity,
+    creak: NDArray[np.float64],  # (T,) in [0, 1]: where the voice creaks
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:  # (N,)
     """Change F0 by `shift`, with irregular pulses; voiceless sound and every time stay."""
@@ -169,7 +170,7 @@ def respace(
         periods = np.diff(pulses)
         periods = np.concatenate((periods[:1], periods))
         start, end = max(0, pulses[0] - periods[0]), min(len(samples), pulses[-1] + periods[-1])
-        voiced = _overlap_add(samples, rate, pulses, periods, shift, irregularity, phase, rng)
+        voiced = _overlap_add(samples, rate, pulses, periods, shift, irregularity, creak, phase, rng)
         fade = max(1, round(_FADE_S * rate))
         mask = np.minimum(1.0, np.minimum(np.arange(end - start) / fade, np.arange(end - start)[::-1] / fade))
         result[start:end] += mask * (voiced[start:end] - result[start:end])
@@ -183,6 +184,7 @@ def _overlap_add(
     periods: NDArray[np.int64],
     shift: NDArray[np.float64],
     irregularity: Irregularity,
+    creak: NDArray[np.float64],
     phase: float,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:  # (N,)
@@ -201,13 +203,14 @@ def _overlap_add(
             2 * period + 1
         )
         late = count % 2
+        creaky = irregularity.creak * np.interp(time_s / STEP_S, np.arange(len(creak)), creak)
         amplitude = ratio**-0.5 * (1 + irregularity.shimmer * rng.standard_normal())
-        amplitude *= 1 - 0.6 * irregularity.creak * late
+        amplitude *= 1 - 0.6 * creaky * late
         place = reach + round(at)
         voiced[place - period : place + period + 1] += max(0.0, amplitude) * grain
         distance = rate / np.clip(rate / period * ratio, LOWEST_HZ, HIGHEST_HZ)
         swing = irregularity.jitter * np.clip(rng.standard_normal(), -2.5, 2.5)
-        swing += 0.18 * irregularity.creak * (1 - 2 * late)
+        swing += 0.18 * creaky * (1 - 2 * late)
         at += distance * (1 + swing)
         count += 1
     return voiced[reach : reach + len(samples)]

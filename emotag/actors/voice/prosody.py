@@ -69,24 +69,24 @@ class Delivery:
     tremor: float = 0.0
     """Amplitude of a quiver of F0 at 6.5 Hz, semitones."""
     creak: float = 0.0
-    """Subharmonic, 0 to 1."""
+    """Subharmonic towards the end of a phrase, 0 to 1."""
 
 
 EXTREMES: dict[str, Delivery] = {
     "angry": Delivery(
-        pitch=4.0, melody=0.5, rate=0.22, pause=-0.5, gain=9.0, tilt=4.0, slope=-1.0, ending=-3.0, accent=2.5,
-        punch=3.5, jitter=1.2, shimmer=8.0, creak=0.12,
+        pitch=4.0, melody=0.3, rate=0.22, pause=-0.5, gain=9.0, tilt=2.2, slope=-1.0, ending=-3.0, accent=2.0,
+        punch=3.5, jitter=0.6, shimmer=5.0,
     ),
     "disgust": Delivery(
-        pitch=-2.5, melody=0.0, rate=-0.38, pause=0.3, gain=-1.5, tilt=-0.5, slope=-3.0, ending=-4.0, accent=1.0,
-        jitter=2.5, shimmer=12.0, creak=0.45,
+        pitch=-2.5, melody=-0.3, rate=-0.38, pause=0.3, gain=-1.5, tilt=-0.5, slope=-2.5, ending=-3.0, accent=1.0,
+        jitter=0.8, shimmer=5.0, creak=0.5,
     ),
     "fear": Delivery(
         pitch=6.5, melody=-0.4, rate=0.35, pause=0.2, gain=0.5, tilt=0.5, breath=0.45, slope=0.5, ending=1.5,
         jitter=2.2, shimmer=8.0, tremor=0.7,
     ),
     "happy": Delivery(
-        pitch=4.5, melody=0.7, rate=0.12, pause=-0.3, gain=4.5, tilt=1.8, slope=1.0, ending=2.0, accent=3.0,
+        pitch=4.5, melody=0.55, rate=0.12, pause=-0.3, gain=4.5, tilt=1.2, slope=1.0, ending=2.0, accent=3.0,
         punch=1.0,
     ),
     "sad": Delivery(
@@ -140,11 +140,19 @@ def melody(phones: tuple[Phone, ...], delivery: Delivery) -> NDArray[np.float64]
     result = np.full(len(times), delivery.pitch)
     for start, end in find_phrases(phones):
         inside = (times >= start - STEP_S) & (times <= end + STEP_S)
-        progress = np.clip((times[inside] - start) / (end - start), 0, 1)
-        result[inside] += delivery.slope * (progress - 0.5)
-        ending = min(_ENDING_S, 0.6 * (end - start))
-        result[inside] += delivery.ending * np.clip(1 - (end - times[inside]) / ending, 0, 1) ** 1.5
-    return result + delivery.accent * accents(phones)
+        result[inside] += delivery.slope * (np.clip((times[inside] - start) / (end - start), 0, 1) - 0.5)
+    return result + delivery.ending * endings(phones) ** 1.5 + delivery.accent * accents(phones)
+
+
+def endings(phones: tuple[Phone, ...]) -> NDArray[np.float64]:  # (T,) in [0, 1] at k · STEP_S
+    """Give a ramp that reaches 1 where a phrase ends."""
+    times = _columns(phones)
+    result = np.zeros(len(times))
+    for start, end in find_phrases(phones):
+        length = min(_ENDING_S, 0.6 * (end - start))
+        ramp = np.clip(1 - (end - times) / length, 0, 1)
+        result += np.where((times >= start) & (times <= end + STEP_S), ramp, 0)
+    return result
 
 
 def accents(phones: tuple[Phone, ...]) -> NDArray[np.float64]:  # (T,) in [0, 1] at k · STEP_S

@@ -21,7 +21,7 @@ from emotag.actors.voice.espeak import (
 )  # fmt: skip
 from emotag.actors.voice.phones import find_phones, is_voiced
 from emotag.actors.voice.pitch import STEP_S, Irregularity, find_pulses, respace, track_pitch
-from emotag.actors.voice.prosody import Delivery, accents, melody, plan_delivery
+from emotag.actors.voice.prosody import Delivery, accents, endings, melody, plan_delivery
 from emotag.actors.voice.voices import Voice
 
 REFERENCE_TEXT = "We were away a year ago, and now we know the way home."
@@ -162,4 +162,4 @@ def _intone(
         jitter=RESTING_JITTER + delivery.jitter / 100, shimmer=RESTING_SHIMMER + delivery.shimmer / 100,
         creak=delivery.creak, tremor_semitones=delivery.tremor,
     )  # fmt: skip
-    return respace(samples, rate, find_pulses(samples, rate, f0), shift, irregularity, rng)
+    return respace(samples, rate, find_pulses(samples, rate, f0), shift, irregularity, endings(phones), rng)

@@ -59,7 +59,9 @@ def test_respace_shifts_pitch_and_keeps_time_and_level(semitones):
     sound = vowel(np.linspace(120, 180, RATE))
     f0 = track_pitch(sound, RATE, 60, 400)
     rng = np.random.default_rng(0)
-    shifted = respace(sound, RATE, find_pulses(sound, RATE, f0), np.full(len(f0), semitones), Irregularity(), rng)
+    shifted = respace(
+        sound, RATE, find_pulses(sound, RATE, f0), np.full(len(f0), semitones), Irregularity(), np.zeros(len(f0)), rng
+    )
     assert shifted.shape == sound.shape and shifted.dtype == np.float32
     new = track_pitch(shifted, RATE, 60, 400)
     both = np.flatnonzero((f0 > 0) & (new > 0))[8:-8]
@@ -77,7 +79,9 @@ def test_respace_leaves_voiceless_sound_alone():
     f0 = track_pitch(sound, RATE, 60, 400)
     f0[round(1.42 / STEP_S) :] = 0
     rng = np.random.default_rng(0)
-    result = respace(sound, RATE, find_pulses(sound, RATE, f0), np.full(len(f0), 5.0), Irregularity(), rng)
+    result = respace(
+        sound, RATE, find_pulses(sound, RATE, f0), np.full(len(f0), 5.0), Irregularity(), np.zeros(len(f0)), rng
+    )
     assert np.array_equal(result[-len(noise) :], noise)
 
 
@@ -92,7 +96,9 @@ def test_irregularities_are_heard():
     runs = find_pulses(sound, RATE, f0)
 
     def render(**values):
-        return respace(sound, RATE, runs, np.zeros(len(f0)), Irregularity(**values), np.random.default_rng(1))
+        return respace(
+            sound, RATE, runs, np.zeros(len(f0)), Irregularity(**values), np.ones(len(f0)), np.random.default_rng(1)
+        )
 
     steady = render()
     assert periodicity(steady, 150) > 0.95
