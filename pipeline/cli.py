@@ -1,6 +1,7 @@
 """The `emotag` command."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,23 @@ def demo(
     register_demo(Path(), footage)
     if run:
         raise SystemExit(repro())
+
+
+@app.command("repro")
+def repro_command(
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="Stages, as `dvc repro` takes them; none means all.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="How many stages run at a time (0: as many as cores).")] = 0,
+) -> None:
+    """Bring the DAG up to date as `dvc repro` does, several stages at a time."""
+    from pipeline.parallel import reproduce
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the stages too
+    try:
+        raise SystemExit(reproduce(Path.cwd(), jobs or len(os.sched_getaffinity(0)), targets or ()))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
 
 
 def repro(*targets: str) -> int:

@@ -1,0 +1,64 @@
+"""One stage by DVC in a process of its own, forked from one that has imported DVC already.
+
+A `dvc` command takes most of a second to start, as long as many a stage's work. multiprocessing's fork server imports
+this module once and forks a fresh process for every stage; what runs there is DVC's own command line.
+"""
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+# Not used here, but by every `dvc repro`: imported once, in the fork server.
+import dvc.cachemgr
+import dvc.cli.parser
+import dvc.commands.repro
+import dvc.data_cloud
+import dvc.lock
+import dvc.repo.reproduce
+import dvc.rwlock
+import dvc.scm
+import dvc.stage.cache  # noqa: F401
+from dvc.cli import main as dvc_main
+
+_PATIENCE_S = 5.0  # from asking a stage to end to ending it
+
+
+def start_stage(name: str, root: Path, log: Path | None, threads: int | None) -> BaseProcess:
+    """Start `dvc repro --single-item NAME` in the project at `root`; the process's exit code is DVC's.
+
+    Its output goes to the file `log`, or to the terminal (None). `threads` limits numerical libraries where the user
+    has not set OMP_NUM_THREADS. DVC's own locks let several stages run at a time.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__, "pipeline.cli"])
+    process = context.Process(target=_reproduce, args=(name, root, log, threads, dict(os.environ)), daemon=False)
+    process.start()
+    return process
+
+
+def end_stage(process: BaseProcess) -> None:
+    """End a stage with everything that it has started."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        if process.is_alive() and process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, how)
+            process.join(_PATIENCE_S)
+
+
+def _reproduce(name: str, root: Path, log: Path | None, threads: int | None, environment: dict[str, str]) -> None:
+    os.setpgid(0, 0)  # a group of its own, to be ended as a whole
+    os.environ.clear()  # the server keeps the environment of its first client
+    os.environ.update(environment)
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    if threads is not None:
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.chdir(root)
+    if log is not None:
+        with log.open("wb") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+    sys.exit(dvc_main(["--wait-for-lock", "repro", "--single-item", name]))
