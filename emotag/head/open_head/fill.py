@@ -7,6 +7,8 @@ from scipy.spatial import ConvexHull, cKDTree
 _CANDIDATES = 60_000
 _NEIGHBOURS = 24
 _RELAXATIONS = 12
+_FROM_KNOWN, _FROM_MIDLINE, _FROM_EACH_OTHER = 0.7, 0.6, 0.86
+"""Least distances of filled-in points, in wanted distances."""
 
 
 def directions(
@@ -98,20 +100,18 @@ def scatter(
     rays = rays[rays[:, 0] > 0]
     rays = rays[~blocked(rays, holes)]
     points = shell(rays)
-    tree = cKDTree(known)
-    distance, nearest = tree.query(points, k=6)
+    distance, nearest = cKDTree(known).query(points, k=6)
     wanted = np.minimum((spacing[nearest] + growth * distance).min(1), largest)
-    clear = cKDTree(known).query(points)[0] > 0.7 * wanted
-    points, wanted = points[clear & (points[:, 0] > 0.6 * wanted)], wanted[clear & (points[:, 0] > 0.6 * wanted)]
-    order = np.argsort(wanted, kind="stable")
+    clear = (distance[:, 0] > _FROM_KNOWN * wanted) & (points[:, 0] > _FROM_MIDLINE * wanted)
+    order = np.flatnonzero(clear)[np.argsort(wanted[clear], kind="stable")]  # the densest places choose first
     points, wanted = points[order], wanted[order]
-    all_near = cKDTree(points)
+    tree = cKDTree(points)
     free = np.ones(len(points), dtype=bool)
     taken = []
     for index in range(len(points)):
         if free[index]:
             taken.append(index)
-            free[all_near.query_ball_point(points[index], 0.86 * wanted[index])] = False
+            free[tree.query_ball_point(points[index], _FROM_EACH_OTHER * wanted[index])] = False
     return points[taken], wanted[taken]
 
 
