@@ -145,7 +145,7 @@ def stabilised(
     displacement: np.ndarray,  # (V, 3)
     name: str,
 ) -> np.ndarray:  # (V, 3)
-    """Take out how the back of the skull moves: scans of an action are aligned only so well (each side its own)."""
+    """Take out the mean motion of the back of the skull, which no action of the face moves (each side its own)."""
     x = surface.vertices[:, 0]
     side = {"L": 1.0, "R": -1.0}.get(name.rpartition("_")[2], 0.0)
     skull = (surface.part == Part.SKIN) & (surface.vertices[:, 2] < SKULL_MM / 1e3) & (surface.vertices[:, 1] > -0.02)
