@@ -1,0 +1,1 @@
+"""The voices of the synthetic actors: espeak-ng, coloured by emotion."""

@@ -36,7 +36,7 @@ _STEP_S, _LOOK_S = 0.002, 0.008
 
 _LANGUAGE_SWITCH = re.compile(r"\([a-z0-9-]*\)?")
 _OTHER_NAMES = str.maketrans({"g": "ɡ", ":": "ː", "S": "ʃ", "Z": "ʒ", "?": "ʔ", "A": "ɑ", "^": "ʲ"})
-_NO_SOUND = re.compile(r"[^\w̥-ͯː̝̞̩̪̻̃̊͡]|[0-9_]|[ˈˌ]")
+_NO_SOUND = re.compile(r"[^\w\u0300-\u036f]|[0-9_ˈˌ]")  # all but letters and the diacritics that combine with them
 
 
 def parse_name(name: str) -> tuple[str, int]:
