@@ -54,7 +54,7 @@ class Anatomy:
     chin: np.ndarray  # (3,)
     crown: float  # y
     neck_base: float  # y of the line between neck and shoulders at the front
-    head_centre: np.ndarray  # (3,) inside the skull
+    head_centre: np.ndarray  # (3,) inside the skull, low and far back, so that jaw and neck lie in different directions
 
     @property
     def scale(self) -> float:
@@ -133,7 +133,7 @@ def anatomy(head: HeadModel, shape: torch.Tensor) -> Anatomy:
         chin=chin,
         crown=crown,
         neck_base=float(vertices[:, 1].min()) if torso is None else float(torso[:, 1].max()),
-        head_centre=np.array([0.0, 0.45 * crown + 0.55 * chin[1], left_ear[:, 2].mean() + 0.012]),
+        head_centre=np.array([0.0, 0.45 * chin[1], left_ear[:, 2].mean() - 0.006]),
     )
 
 

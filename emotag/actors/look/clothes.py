@@ -13,26 +13,32 @@ from emotag.actors.look.noise import fractal, smoothstep, texture_noise
 from emotag.actors.look.skin import Paint
 
 _THICKNESS = {"t_shirt": 0.0025, "v_neck": 0.003, "sweater": 0.006, "shirt": 0.003}
+_CONE = 0.8  # how much a metre further out counts as a metre down
 _KNIT = 0.0042  # metres between the ribs of knitwear
 
 
 @dataclass(frozen=True)
 class Neckline:
-    """The border of the cloth: heights over the angle around the neck (0 in front, 180 behind), metres."""
+    """The border of the cloth, a cone about the neck's base with a dip in front and a rise behind; metres."""
 
     centre: np.ndarray  # (3,) of the neck at its base
-    base: float  # y of the border at the neck's sides
+    radii: tuple[float, float]  # of the neck's ellipse, across and along
+    drop: float  # how far below the neck's base the border lies at the sides
     dip: float  # how much lower the front is
     rise: float  # how much higher the back is
     sharp: float  # 1 a round neckline, less a V
 
     def above(self, points: np.ndarray) -> np.ndarray:  # (..., 3) -> (...) metres
-        """Height over the border (positive is bare skin)."""
+        """How far inside the border (positive is bare skin)."""
         relative = points - self.centre
         angle = np.abs(np.arctan2(relative[..., 0], relative[..., 2])) / np.pi
         front = np.clip(1 - angle / 0.62, 0, 1) ** (2 * self.sharp)
         back = smoothstep(angle, 0.5, 1.0)
-        return points[..., 1] - (self.base - self.dip * front + self.rise * back)
+        reach = np.hypot(relative[..., 0] / self.radii[0], relative[..., 2] / self.radii[1])
+        outside = np.maximum(reach - 1, 0) * 0.5 * sum(self.radii)
+        return (relative[..., 1] + self.drop + self.dip * front - self.rise * back - _CONE * outside) / (
+            1 + 0.5 * _CONE
+        )
 
 
 def neckline(body: Anatomy, clothes: Clothes) -> Neckline:
@@ -45,15 +51,15 @@ def neckline(body: Anatomy, clothes: Clothes) -> Neckline:
     if not len(ring):
         ring = body.vertices[body.vertices[:, 1] < body.neck_base + 0.03]
     s = body.scale
-    centre = np.array([0.0, ring[:, 1].mean(), ring[:, 2].mean()])
-    base = float(np.median(ring[:, 1]))
-    dip, rise, sharp = {
-        "t_shirt": (0.016, 0.010, 1.0),
-        "v_neck": (0.060, 0.010, 0.55),
-        "sweater": (0.006, 0.012, 1.0),
-        "shirt": (0.012, 0.014, 0.7),
+    drop, dip, rise, sharp = {
+        "t_shirt": (0.000, 0.022, 0.010, 1.0),
+        "v_neck": (0.000, 0.070, 0.010, 0.55),
+        "sweater": (-0.010, 0.010, 0.008, 1.0),
+        "shirt": (-0.016, 0.016, 0.006, 0.7),
     }[clothes.garment]
-    return Neckline(centre, base, dip * s, rise * s, sharp)
+    middle = np.array([0.0, np.median(ring[:, 1]), 0.5 * (ring[:, 2].min() + ring[:, 2].max())])
+    radii = (float(np.ptp(ring[:, 0]) / 2), float(np.ptp(ring[:, 2]) / 2))
+    return Neckline(middle, radii, drop * s, dip * s, rise * s, sharp)
 
 
 def cloth_offset(body: Anatomy, clothes: Clothes) -> np.ndarray:  # (V,) float32 metres
@@ -62,7 +68,7 @@ def cloth_offset(body: Anatomy, clothes: Clothes) -> np.ndarray:  # (V,) float32
     near = np.linalg.norm(body.vertices - line.centre, axis=1) < 0.6 * body.scale
     outer = np.zeros(len(body.vertices), bool)
     outer[body.faces[body.outer]] = True
-    cover = smoothstep(line.above(body.vertices), 0.003 * body.scale, -0.004 * body.scale)
+    cover = smoothstep(line.above(body.vertices), 0.002 * body.scale, -0.003 * body.scale)
     return (np.where(near & outer, cover, 0) * _THICKNESS[clothes.garment] * body.scale).astype(np.float32)
 
 

@@ -70,7 +70,12 @@ def draw_look(seed: int, sex: Sex | None = None) -> Look:
         clothes=_clothes(rng),
         light=_light(rng, tone),
         background=_background(rng),
-        lens=Lens(noise=_between(rng, 0.3, 0.7), vignette=_between(rng, 0.1, 0.5), warmth=_between(rng, -0.4, 0.5)),
+        lens=Lens(
+            noise=_between(rng, 0.3, 0.7),
+            vignette=_between(rng, 0.1, 0.5),
+            warmth=_between(rng, -0.4, 0.5),
+            softness=_between(rng, 0.3, 0.7),
+        ),
         glasses=bool(rng.random() < 0.2),
     )
 
@@ -96,8 +101,8 @@ def _skin(rng: np.random.Generator, sex: Sex, tone: float) -> Skin:
 
 def _face(rng: np.random.Generator, sex: Sex, tone: float) -> Face:
     female = sex == "female"
-    dark_eyes = rng.random() < 0.25 + 0.9 * tone
-    iris = _IRISES[rng.integers(0, 3)] if dark_eyes else _IRISES[rng.integers(2, 6)]
+    dark_eyes = rng.random() < 0.25 + 1.1 * tone
+    iris = _IRISES[rng.integers(0, 3 if tone < 0.5 else 2)] if dark_eyes else _IRISES[rng.integers(2, 6)]
     lipsticks: tuple[Rgb, ...] = ((0.62, 0.16, 0.20), (0.72, 0.36, 0.38), (0.55, 0.22, 0.28), (0.74, 0.42, 0.36))
     painted = female and rng.random() < 0.4
     return Face(

@@ -26,9 +26,9 @@ def paint_eye(picture: np.ndarray, gloss: np.ndarray, atlas: Atlas, look: Look, 
 
     share = np.clip((radius - PUPIL) / (IRIS - PUPIL), 0, 1)
     colour = to_linear(look.face.iris)
-    iris = mix(colour * 0.75, colour * 1.25, 0.5 + 0.5 * fibres(rng, turn, share))
+    iris = mix(colour * 0.55, colour * 1.05, 0.5 + 0.5 * fibres(rng, turn, share))
     collarette = np.exp(-(((share - 0.30) / 0.14) ** 2))
-    iris = mix(iris, to_linear((0.42, 0.28, 0.12)) * np.ones_like(iris), 0.30 * collarette)
+    iris = mix(iris, to_linear((0.42, 0.28, 0.12)) * np.ones_like(iris), 0.30 * collarette * colour.mean() ** 0.25)
     iris = iris * (1 - 0.55 * smoothstep(share, 0.72, 1.0))[..., None]  # limbal ring
     # Light crosses the cornea and pools on the side away from it.
     iris = iris * (1.0 - 0.35 * offset[..., 1] / IRIS)[..., None]

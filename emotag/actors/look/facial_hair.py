@@ -54,7 +54,7 @@ def brow_line(body: Anatomy, arch: float, side: int) -> CubicSpline:
 
 def brow_half_width(along: np.ndarray, thickness: float) -> np.ndarray:
     """Half of the brow's height in metres along it: full near its head, pointed at its tail."""
-    return (0.0026 + 0.0026 * thickness) * smoothstep(along, -0.12, 0.14) * (1 - 0.72 * smoothstep(along, 0.45, 1.06))
+    return (0.0026 + 0.0026 * thickness) * smoothstep(along, -0.12, 0.14) * (1 - 0.62 * smoothstep(along, 0.45, 1.06))
 
 
 def brows(body: Anatomy, look: Look, rng: np.random.Generator) -> list[Strands]:
@@ -63,7 +63,7 @@ def brows(body: Anatomy, look: Look, rng: np.random.Generator) -> list[Strands]:
     for side in (1, -1):
         line = brow_line(body, look.face.brow_arch, side)
         count = int(_BROW_HAIRS * (0.55 + 0.9 * look.face.brow_density))
-        along = rng.uniform(-0.02, 1.02, count)
+        along = -0.02 + 1.02 * rng.uniform(0, 1, count) ** 1.25
         across = np.clip(rng.normal(0, 0.52, count), -1.1, 1.1)
         half = brow_half_width(along, look.face.brow_thickness) * body.scale
         roots = roots_near(body, line(along) + (across * half)[:, None] * np.array([0, 1.0, 0]))
@@ -177,7 +177,7 @@ def beard(body: Anatomy, look: Look, rng: np.random.Generator) -> Strands:
         _KNOTS, 0.25, lambda t: 0.0006 + 0.10 * t * length,
     )  # fmt: skip
     points = frizz(clump(points, rng, 10, 0.35), rng, 0.0007, 0.04)
-    return _strands(roots, points, to_linear(hair.colour), 0.00032 * s, rng, hair.grey)
+    return _strands(roots, points, 1.25 * to_linear(hair.colour), 0.00030 * s, rng, hair.grey)
 
 
 def _strands(

@@ -41,7 +41,7 @@ def make_hair(body: Anatomy, hair: Hair, rng: np.random.Generator) -> Strands | 
         low = np.minimum(place.astype(int), added.shape[1] - 2)
         rest = (place - low)[:, None]
         points = np.concatenate((points, added[:, low] * (1 - rest) + added[:, low + 1] * rest))
-    taper = 1 - 0.55 * np.linspace(0, 1, points.shape[1]) ** 3
+    taper = 1 - 0.75 * np.linspace(0, 1, points.shape[1]) ** 3
     inside = np.clip(body.scalp(points[:, 0], hair.hairline - 0.4, 0.012 * body.scale), 0.35, 1)[:, None]
     widths = width * body.scale * rng.uniform(0.7, 1.2, (len(points), 1)) * taper * inside
     return Strands(

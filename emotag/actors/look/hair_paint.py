@@ -43,7 +43,7 @@ def paint_hair(paint: Paint, body: Anatomy, atlas: Atlas, look: Look, rng: np.ra
             _tint(paint, hair, full * (0.16 + 0.50 * dots) * (0.5 + 0.5 * look.hair.beard_length), dull=0.5)
         elif kind != "none":
             own = atlas.spread(beard_mask(body, kind, where, rng)) * (1 - lips)
-            _tint(paint, 0.6 * hair, own * (0.45 + 0.25 * dots), dull=0.7)
+            _tint(paint, 0.8 * hair, own * (0.66 + 0.2 * dots), dull=0.7)
     _brows(paint, body, atlas, look)
     _lash_lines(paint, body, atlas, look)
 
@@ -60,7 +60,7 @@ def _brows(paint: Paint, body: Anatomy, atlas: Atlas, look: Look) -> None:
         along, gap = _beside(line, atlas.skin, body, 0.012 * body.scale)
         half = brow_half_width(along, look.face.brow_thickness) * body.scale
         cover = (0.22 + 0.36 * look.face.brow_density) * smoothstep(gap / np.maximum(half, 1e-5), 1.25, 0.35)
-        cover *= smoothstep(along, -0.03, 0.10) * smoothstep(along, 1.05, 0.85)
+        cover *= smoothstep(along, -0.04, 0.12) * smoothstep(along, 1.04, 0.75)
         _tint(paint, brow_colour(look.hair), cover, dull=0.6)
 
 

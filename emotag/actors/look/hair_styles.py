@@ -13,6 +13,7 @@ from emotag.actors.look.strands import Roots, Surface, clump, cut, frizz, grow, 
 
 DOWN = np.array([0.0, -1.0, 0.0])
 _LONG_KNOTS, _SHORT_KNOTS = 22, 9
+_NO_SIDEBURNS = ("bob", "long", "bun", "ponytail")
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ def fringe(comb: Comb) -> np.ndarray:
     whorl = np.array([0.008 * np.sign(comb.hair.part), body.crown, -0.030 * s])
     away = comb.roots.points - whorl
     away[:, 1] = 0
-    flow = unit(away) + 0.25 * np.sign(comb.hair.part) * np.array([1.0, 0, 0]) * comb.top()[:, None]
+    top = comb.top()[:, None]
+    flow = (unit(away) + 0.25 * np.sign(comb.hair.part) * np.array([1.0, 0, 0])) * top + DOWN * (1 - top)
     height = (0.004 + 0.012 * comb.hair.volume) * s
     length = np.full(len(flow), 0.19) * s
     points = grow(
@@ -159,7 +161,9 @@ def _falling(comb: Comb, end: float, length: float, inwards: float) -> np.ndarra
     root = comb.roots.points
     away = np.where(root[:, 0] > part + comb.rng.normal(0, 0.0012, len(root)), 1.0, -1.0)
     front = smoothstep(root[:, 2], 0.0, 0.06 * s)
-    over = np.stack((away, -0.15 * np.ones(len(root)), -0.55 * front), axis=1)
+    top = comb.top()[:, None]
+    over = np.stack((away, -0.15 * np.ones(len(root)), -0.55 * front), axis=1) * top
+    over += (DOWN + np.array([0, 0, -0.35])) * (1 - top)
     height = (0.008 + 0.016 * volume) * s
     edge = body.landmarks[16, 0] * 0.97
 
@@ -259,4 +263,6 @@ def rooted(body: Anatomy, hair: Hair, count: int, rng: np.random.Generator) -> R
 
     roots = scatter(body, density, count, rng)
     on_ear = (ears[body.faces[roots.face]] * roots.weights).sum(1) > 0.15
-    return roots.chosen(~on_ear)
+    azimuth = body.azimuth(roots.points)
+    sideburn = (azimuth > 56) & (azimuth < 92) & (roots.points[:, 1] < body.ear_top + 0.004 * body.scale)
+    return roots.chosen(~on_ear & ~(sideburn & (hair.style in _NO_SIDEBURNS)))

@@ -117,6 +117,7 @@ class Lens:
     noise: float = 0.5
     vignette: float = 0.3
     warmth: float = 0.0  # white balance: −1 blue, +1 yellow
+    softness: float = 0.5
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ In sample units the sample (row, column) lies at x = column + (0.75, 0.25)[row %
 import numba
 import numpy as np
 
+from emotag.actors.look.kernel_options import INLINED, KERNEL
+
 NOTHING = -1
 """In an identity buffer: no surface."""
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@numba.njit(**KERNEL)
 def project(vertices, focal, width, height, distance, out):  # type: ignore[no-untyped-def]
     """World (V, 3) metres → (V, 3): x, y in samples, 1 / depth; `focal` in pixels."""
     for i in range(vertices.shape[0]):
@@ -22,7 +24,7 @@ def project(vertices, focal, width, height, distance, out):  # type: ignore[no-u
         out[i, 2] = near
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@numba.njit(**KERNEL)
 def normals(vertices, faces, out):  # type: ignore[no-untyped-def]
     """Area-weighted unit vertex normals."""
     out[:] = np.float32(0.0)
@@ -43,7 +45,7 @@ def normals(vertices, faces, out):  # type: ignore[no-untyped-def]
         out[i, 2] *= scale
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@numba.njit(**KERNEL)
 def rasterize(points, faces, nearness, identity):  # type: ignore[no-untyped-def]
     """Write the nearest front face at every sample; `points` are (x, y in samples, nearness: larger is nearer).
 
@@ -51,7 +53,7 @@ def rasterize(points, faces, nearness, identity):  # type: ignore[no-untyped-def
     """
     height, width = nearness.shape
     quarter, three = np.float32(0.25), np.float32(0.75)
-    zero, edge = np.float32(0.0), np.float32(-1e-6)
+    zero = np.float32(0.0)
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
@@ -70,17 +72,42 @@ def rasterize(points, faces, nearness, identity):  # type: ignore[no-untyped-def
         b_x, b_y = cy * inverse, -cx * inverse  # weight of b = b_x · x + b_y · y, x and y from corner a
         c_x, c_y = -by * inverse, bx * inverse
         bz, cz = points[b, 2] - az, points[c, 2] - az
+        a_x, a_y = -b_x - c_x, -b_y - c_y
+        # Where a weight is zero along a row: solved once, so that no sample outside the triangle is looked at.
+        b_cut = np.float32(1.0) / b_x if b_x != zero else zero
+        c_cut = np.float32(1.0) / c_x if c_x != zero else zero
+        a_cut = np.float32(1.0) / a_x if a_x != zero else zero
+        slope = bz * b_x + cz * c_x
         for row in range(top, bottom + 1):
-            x0 = np.float32(three if row % 2 == 0 else quarter) - ax
-            y0 = np.float32(row) - ay
-            for column in range(left, right + 1):
-                x = np.float32(column) + x0
-                y = y0 + (quarter if column % 2 == 0 else three)
-                wb = b_x * x + b_y * y
-                wc = c_x * x + c_y * y
-                if wb < edge or wc < edge or wb + wc > np.float32(1.000001):
+            x0 = (three if row % 2 == 0 else quarter) - ax
+            for parity in range(2):  # the samples of even and of odd columns lie at different heights
+                y = np.float32(row) - ay + (quarter if parity == 0 else three)
+                b0, c0 = b_x * x0 + b_y * y, c_x * x0 + c_y * y
+                a0 = np.float32(1.0) + a_x * x0 + a_y * y
+                low, high = np.float32(left), np.float32(right)
+                low, high = _clip(low, high, b0, b_x, b_cut)
+                low, high = _clip(low, high, c0, c_x, c_cut)
+                low, high = _clip(low, high, a0, a_x, a_cut)
+                if low > high:
                     continue
-                near = az + bz * wb + cz * wc
-                if near > nearness[row, column]:
-                    nearness[row, column] = near
-                    identity[row, column] = f
+                start = max(int(np.ceil(low)), left)
+                start += (start + parity) & 1
+                near = az + bz * b0 + cz * c0
+                for column in range(start, min(int(np.floor(high)), right) + 1, 2):
+                    here = near + slope * np.float32(column)
+                    if here > nearness[row, column]:
+                        nearness[row, column] = here
+                        identity[row, column] = f
+
+
+@numba.njit(**INLINED)
+def _clip(low, high, at_zero, slope, inverse):  # type: ignore[no-untyped-def]
+    """Cut an interval to where at_zero + slope · x is not negative; a hair more, so that edges leave no gap."""
+    cut, hair = -at_zero * inverse, np.float32(1e-3)
+    if slope > np.float32(0.0):
+        low = max(low, cut - hair)
+    elif slope < np.float32(0.0):
+        high = min(high, cut + hair)
+    elif at_zero < np.float32(0.0):
+        high = low - np.float32(1.0)
+    return low, high

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,18 +21,20 @@ from emotag.actors.look.look import Look
 from emotag.actors.look.occlusion import ShadowMaps, shadow_maps, transfer
 from emotag.actors.look.posing import Rigid, RigidPart
 from emotag.actors.look.raster_kernels import NOTHING, normals, project, rasterize
-from emotag.actors.look.shading_kernels import Canvas, Posed, resolve
+from emotag.actors.look.shading_kernels import Canvas, Posed, expose, resolve
 from emotag.actors.look.skin import base_tone
 from emotag.actors.look.strand_pass import StrandPass, seen_strands
 from emotag.actors.look.texture import make_texels
 from emotag.camera import CAMERA_DISTANCE, Camera
 from emotag.head.model import HeadModel
 
-_TEXELS_A_PIXEL = 2.5  # height of the atlas over the picture's
+_TEXELS_A_PIXEL = 1.75  # height of the atlas over the picture's
 _ATLAS_RANGE = (384, 2048)
 _OPEN_JAW = 0.10  # radians: the mouth is a little open when shadows are measured, so that inner lips see light
 _MOUTH_FADE = 0.026  # metres behind the lips at which the mouth's light has fallen to a third
 _OPENING = 0.022  # metres between the lips that let all light in
+_SOFTNESS = 0.9  # pixels of a picture of 512 at Lens.softness = 1, standard deviation
+_SHARP = 0.15  # pixels: less blur than this is none
 _NOISE_LEVELS = 2.6  # standard deviation of camera noise at Lens.noise = 1, display values
 
 
@@ -61,14 +64,14 @@ class Renderer:
             corners=atlas.corners,
             material=body.material.astype(np.uint8),
             texels=make_texels(body, atlas, look, rng),
-            skin_light=polynomial(room.skin),
-            matter_light=polynomial(room.matter),
+            light=np.stack((polynomial(room.skin), polynomial(room.matter))),
             mirrors=room.mirrors,
             curve=film_curve(),
             backdrop=paint_background(look.background, look.lens, *shown, rng),
             vignette=vignette(look.lens, *shown),
             focal=np.float32(camera.focal_length * max(shown)),
         )
+        self._sigma = _SOFTNESS * look.lens.softness * max(shown) / 512
         self._cloth = cloth_offset(body, look.clothes)[:, None]
         self._noise = rng.standard_normal(2 * camera.width * camera.height + 2).astype(np.float32)
         self._bounce = 0.75 * base_tone(look.skin)
@@ -129,11 +132,23 @@ class Renderer:
         skull, trunk = self._skull.fit(vertices), self._trunk.fit(vertices)
         hair = self._strands.draw(shown, skull, nearness, identity)
         posed = self._posed(shown, points, turned, skull, trunk, hair)
+        picture = np.empty((height, width, 3), np.float32)
+        resolve(self.canvas, posed, nearness, identity, np.empty(4, np.int32), np.empty(4, np.bool_), picture)
+        return Frame(self._expose(soften(picture, self._sigma), index))
+
+    def background(self) -> np.ndarray:  # (H, W, 3) uint8
+        """What a frame without noise shows where nobody is."""
+        return self._expose(soften(self.canvas.backdrop, self._sigma), None)
+
+    def _expose(self, picture: np.ndarray, index: int | None) -> np.ndarray:
+        height, width = picture.shape[:2]
+        start, strength = 0, np.float32(0)
+        if index is not None:
+            start = int(np.random.default_rng((self.look.seed, index)).integers(0, width * height))
+            strength = np.float32(_NOISE_LEVELS * self.look.lens.noise)
         out = np.empty((height, width, 3), np.uint8)
-        start = int(np.random.default_rng((self.look.seed, index)).integers(0, width * height))
-        strength = np.float32(_NOISE_LEVELS * self.look.lens.noise)
-        resolve(self.canvas, posed, nearness, identity, self._noise, start, strength, out)
-        return Frame(out)
+        expose(picture, self._noise, start, strength, out)
+        return out
 
     def _posed(
         self,
@@ -174,3 +189,8 @@ class Renderer:
         self._scratch.nearness.fill(0)
         self._scratch.identity.fill(NOTHING)
         return self._scratch.nearness, self._scratch.identity
+
+
+def soften(picture: np.ndarray, sigma: float) -> np.ndarray:
+    """The lens: a Gaussian blur of a float32 picture."""
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma)) if sigma > _SHARP else picture

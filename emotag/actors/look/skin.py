@@ -68,8 +68,10 @@ def paint_skin(body: Anatomy, atlas: Atlas, look: Look, rng: np.random.Generator
     albedo = mix(albedo, albedo * np.array([1.12, 0.90, 0.88]), 0.7 * ears)
 
     pores = pore_field(rng, shape, _PORE / texel)
-    gloss = (0.30 + 0.34 * skin.shine * atlas.spread(oily(body, where))) * (
-        1 + 0.30 * texture_noise(rng, shape, 0.0009 / texel)
+    gloss = (
+        (1 - 0.25 * skin.tone)
+        * (0.28 + 0.32 * skin.shine * atlas.spread(oily(body, where)))
+        * (1 + 0.30 * texture_noise(rng, shape, 0.0009 / texel))
     )
     gloss *= 1 + 0.25 * fractal(rng, shape, 0.008 / texel, 2)
     gloss = gloss * (1 - 0.5 * skin.roughness * pores) * (1 - 0.6 * ears)

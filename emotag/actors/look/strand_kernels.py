@@ -3,12 +3,13 @@
 import numba
 import numpy as np
 
+from emotag.actors.look.kernel_options import INLINED, KERNEL
 from emotag.actors.look.shading_kernels import diffuse
 
 f32 = np.float32
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@numba.njit(**KERNEL)
 def bind(vertices, faces, face, weights, root, frame, out):  # type: ignore[no-untyped-def]
     """Give each strand's transform rest → world (N, 3, 4), from the triangle that its root lies on.
 
@@ -34,48 +35,52 @@ def bind(vertices, faces, face, weights, root, frame, out):  # type: ignore[no-u
             out[i, r, 3] = place - (out[i, r, 0] * root[i, 0] + out[i, r, 1] * root[i, 1] + out[i, r, 2] * root[i, 2])
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@numba.njit(**KERNEL)
 def draw_strands(  # type: ignore[no-untyped-def]
-    points, normals, colours, widths, shown, transforms, light, lamps, powers, shine,
+    points, normals, colours, widths, shown, views, transforms, light, lamps, powers, shine,
     focal, distance, first, nearness, identity, shaded,
 ):  # fmt: skip
     """Shade strands segment by segment and draw them where they are nearest.
 
-    points, normals, colours (N, K, 3) rest; widths (N, K) metres; shown (N, K), 0 is never
-    drawn; transforms (N, 3, 4), or (1, 3, 4) for all; lamps (L, 3), powers (L, 3); shine scales both highlights (Kajiya & Kay 1989, two
-    lobes); segment s of strand i becomes identity first + i (K − 1) + s and its colour shaded[i (K − 1) + s].
+    points, normals, colours (N, K, 3) rest; widths (N, K) metres; shown (N, K) are bits, of which one
+    of `views` must be set; transforms (N, 3, 4), or (1, 3, 4) for all; lamps (L, 3), powers (L, 3); shine scales both highlights (two
+    lobes, Kajiya & Kay 1989); segment s of strand i becomes identity first + i (K − 1) + s and its colour
+    shaded[i (K − 1) + s].
     """
     height, width = nearness.shape
     count, knots = points.shape[0], points.shape[1]
     half_w, half_h = f32(0.5) * f32(width), f32(0.5) * f32(height)
     for i in range(count):
-        m = transforms[i if transforms.shape[0] > 1 else 0]
+        t = i if transforms.shape[0] > 1 else 0
+        m00, m01, m02, m03 = transforms[t, 0, 0], transforms[t, 0, 1], transforms[t, 0, 2], transforms[t, 0, 3]
+        m10, m11, m12, m13 = transforms[t, 1, 0], transforms[t, 1, 1], transforms[t, 1, 2], transforms[t, 1, 3]
+        m20, m21, m22, m23 = transforms[t, 2, 0], transforms[t, 2, 1], transforms[t, 2, 2], transforms[t, 2, 3]
         px, py, pz = f32(0.0), f32(0.0), f32(0.0)
         qx, qy, qn = f32(0.0), f32(0.0), f32(0.0)
         for k in range(knots):
-            r = points[i, k]
-            x = m[0, 0] * r[0] + m[0, 1] * r[1] + m[0, 2] * r[2] + m[0, 3]
-            y = m[1, 0] * r[0] + m[1, 1] * r[1] + m[1, 2] * r[2] + m[1, 3]
-            z = m[2, 0] * r[0] + m[2, 1] * r[1] + m[2, 2] * r[2] + m[2, 3]
+            rx, ry, rz = points[i, k, 0], points[i, k, 1], points[i, k, 2]
+            x = m00 * rx + m01 * ry + m02 * rz + m03
+            y = m10 * rx + m11 * ry + m12 * rz + m13
+            z = m20 * rx + m21 * ry + m22 * rz + m23
             near = f32(1.0) / (distance - z)
             sx = f32(2.0) * focal * x * near + half_w
             sy = half_h - f32(2.0) * focal * y * near
-            if k > 0 and shown[i, k]:
-                n = normals[i, k]
-                nx = m[0, 0] * n[0] + m[0, 1] * n[1] + m[0, 2] * n[2]
-                ny = m[1, 0] * n[0] + m[1, 1] * n[1] + m[1, 2] * n[2]
-                nz = m[2, 0] * n[0] + m[2, 1] * n[1] + m[2, 2] * n[2]
+            if k > 0 and shown[i, k] & views:
+                ox, oy, oz = normals[i, k, 0], normals[i, k, 1], normals[i, k, 2]
+                nx = m00 * ox + m01 * oy + m02 * oz
+                ny = m10 * ox + m11 * oy + m12 * oz
+                nz = m20 * ox + m21 * oy + m22 * oz
                 segment = i * (knots - 1) + k - 1
                 thick = f32(2.0) * focal * near * widths[i, k]
                 if _line(qx, qy, qn, sx, sy, near, thick, first + segment, nearness, identity, i * 7 + k):
                     tangent = (x - px, y - py, z - pz)
-                    _shade(tangent, (nx, ny, nz), colours[i, k], light, lamps, powers, shine, shaded[segment])
+                    _shade(tangent, (nx, ny, nz), colours, i, k, light, lamps, powers, shine, shaded, segment)
             px, py, pz = x, y, z
             qx, qy, qn = sx, sy, near
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _shade(tangent, normal, colour, light, lamps, powers, shine, shaded):  # type: ignore[no-untyped-def]
+@numba.njit(**INLINED)
+def _shade(tangent, normal, colours, i, k, light, lamps, powers, shine, shaded, segment):  # type: ignore[no-untyped-def]
     tx, ty, tz = tangent
     nx, ny, nz = normal
     scale = f32(1.0) / np.sqrt(tx * tx + ty * ty + tz * tz + f32(1e-20))
@@ -85,10 +90,10 @@ def _shade(tangent, normal, colour, light, lamps, powers, shine, shaded):  # typ
     nx, ny, nz = nx - along * tx, ny - along * ty, nz - along * tz
     scale = f32(1.0) / np.sqrt(nx * nx + ny * ny + nz * nz + f32(1e-12))
     nx, ny, nz = nx * scale, ny * scale, nz * scale
-    red = diffuse(light, 0, nx, ny, nz) * colour[0]
-    green = diffuse(light, 1, nx, ny, nz) * colour[1]
-    blue = diffuse(light, 2, nx, ny, nz) * colour[2]
-    bright = colour[3] * shine
+    red = diffuse(light, 1, 0, nx, ny, nz) * colours[i, k, 0]
+    green = diffuse(light, 1, 1, nx, ny, nz) * colours[i, k, 1]
+    blue = diffuse(light, 1, 2, nx, ny, nz) * colours[i, k, 2]
+    bright = colours[i, k, 3] * shine
     for lamp in range(lamps.shape[0]):
         hx, hy, hz = lamps[lamp, 0], lamps[lamp, 1], lamps[lamp, 2]
         facing = min(max(nx * hx + ny * hy + nz * hz + f32(0.25), f32(0.0)), f32(1.0))
@@ -106,13 +111,13 @@ def _shade(tangent, normal, colour, light, lamps, powers, shine, shaded):  # typ
         white, tint = white * white, tint * tint
         tint *= f32(1.3) * facing * bright
         white = white * white * white * white * f32(0.045) * facing * bright
-        red += powers[lamp, 0] * (white + tint * colour[0])
-        green += powers[lamp, 1] * (white + tint * colour[1])
-        blue += powers[lamp, 2] * (white + tint * colour[2])
-    shaded[0], shaded[1], shaded[2] = red, green, blue
+        red += powers[lamp, 0] * (white + tint * colours[i, k, 0])
+        green += powers[lamp, 1] * (white + tint * colours[i, k, 1])
+        blue += powers[lamp, 2] * (white + tint * colours[i, k, 2])
+    shaded[segment, 0], shaded[segment, 1], shaded[segment, 2] = red, green, blue
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+@numba.njit(**INLINED)
 def _line(x0, y0, n0, x1, y1, n1, thick, value, nearness, identity, salt):  # type: ignore[no-untyped-def]
     """Draw a line `thick` samples wide where it is nearest; tell whether any sample was."""
     height, width = nearness.shape

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from emotag.actors.look.anatomy import Anatomy, Material
-from emotag.actors.look.light import Room, polynomial
+from emotag.actors.look.light import Room
 from emotag.actors.look.posing import Rigid
 from emotag.actors.look.raster_kernels import NOTHING, project, rasterize
 from emotag.actors.look.shading_kernels import Canvas
@@ -15,8 +15,8 @@ from emotag.actors.look.strands import Roots, Strands
 from emotag.camera import CAMERA_DISTANCE
 
 _SHINE = np.float32(0.45)
-_YAWS, _PITCHES = (-55, -35, -17, 0, 17, 35, 55), (-20, 0, 22)
-"""Degrees that the head is turned by to find which strands show."""
+_YAWS, _PITCHES = (-70, -48, -28, -9, 9, 28, 48, 70), (-22, 0, 22)
+"""Degrees that the head is turned by to find which strands show; a frame uses the two next to it."""
 
 
 class StrandPass:
@@ -25,11 +25,11 @@ class StrandPass:
     def __init__(self, kinds: Sequence[Strands], body: Anatomy, room: Room, canvas: Canvas) -> None:
         self._kinds = kinds
         self._canvas = canvas
-        self._light = polynomial(room.matter)
+        self._centre = body.head_centre
         self._lamps = room.axes.astype(np.float32)
         self._powers = (room.power * 2 / room.sharpness[:, None]).astype(np.float32)
         self._frames = [None if kind.roots is None else rest_frames(body, kind.roots) for kind in kinds]
-        self._shown = [np.ones(k.widths.shape, np.uint8) if k.shown is None else k.shown for k in kinds]
+        self._shown = [np.full(k.widths.shape, 255, np.uint8) if k.shown is None else k.shown for k in kinds]
         self.segments = sum(kind.segments for kind in kinds)
 
     def draw(
@@ -40,6 +40,7 @@ class StrandPass:
         identity: np.ndarray,  # (2H, 2W) changed
     ) -> np.ndarray:  # (S, 3) float32 linear colour of each segment; those that are not seen are undefined
         """Draw over what is in the buffers; segment s has identity F + s."""
+        views = np.uint8(views_near(skull.turn, skull.shift, self._centre))
         shaded = np.empty((max(self.segments, 1), 3), np.float32)
         first = 0
         for kind, frames, shown in zip(self._kinds, self._frames, self._shown):
@@ -51,8 +52,8 @@ class StrandPass:
                 root = kind.roots.points.astype(np.float32)
                 bind(vertices, self._canvas.faces, face, weights, root, frames, transforms)
             draw_strands(
-                kind.points, kind.normals, kind.colours, kind.widths, shown, transforms,
-                self._light, self._lamps, self._powers, _SHINE, self._canvas.focal, np.float32(CAMERA_DISTANCE),
+                kind.points, kind.normals, kind.colours, kind.widths, shown, views, transforms,
+                self._canvas.light, self._lamps, self._powers, _SHINE, self._canvas.focal, np.float32(CAMERA_DISTANCE),
                 len(self._canvas.faces) + first, nearness, identity, shaded[first : first + kind.segments],
             )  # fmt: skip
             first += kind.segments
@@ -60,20 +61,21 @@ class StrandPass:
 
 
 def seen_strands(strands: Strands, body: Anatomy, room: Room, canvas: Canvas) -> Strands:
-    """Mark the segments that show from anywhere in front, and drop strands that never do: most lie under others.
+    """Find in which views each segment shows, and drop strands that never do: most lie under others.
 
-    The skull is drawn turned to a grid of views; a segment counts when it or a neighbour along the strand is nearest at
+    The head is drawn turned to a grid of views; a segment counts when it or a neighbour along the strand is nearest at
     some sample.
     """
     trial = StrandPass([strands], body, room, canvas)
     height, width = canvas.backdrop.shape[:2]
     faces = canvas.faces[np.flatnonzero(canvas.material == Material.SKIN)]
     count, knots = strands.points.shape[:2]
-    seen = np.zeros(count * (knots - 1), bool)
-    # Fill the picture with the head: so far away that the rays are as good as parallel for this purpose.
+    # The head fills the picture, far enough away that the rays are nearly parallel, as they are for a real camera.
     reach = float(np.abs(strands.points - body.head_centre).max())
     zoom = np.float32(0.4 * min(height, width) / max(canvas.focal * reach, 1e-6))
-    for yaw in _YAWS:
+    shown = np.zeros((count, knots), np.uint8)
+    for view, yaw in enumerate(_YAWS):
+        seen = np.zeros(count * (knots - 1), bool)
         for pitch in _PITCHES:
             turn = Rotation.from_euler("xy", [pitch, yaw], degrees=True).as_matrix()
             shift = -turn @ body.head_centre
@@ -84,21 +86,30 @@ def seen_strands(strands: Strands, body: Anatomy, room: Room, canvas: Canvas) ->
             project(posed, canvas.focal, np.float32(width), np.float32(height), np.float32(CAMERA_DISTANCE), points)
             rasterize(points, faces, nearness, identity)
             trial.draw(posed, Rigid(turn * zoom, shift * zoom), nearness, identity)
-            found = np.unique(identity[identity >= len(canvas.faces)]) - len(canvas.faces)
-            seen[found] = True
-    shown = np.zeros((count, knots + 1), bool)
-    shown[:, 1:knots] = seen.reshape(count, knots - 1)
-    shown[:, 2:] |= shown[:, 1:-1].copy()
-    shown[:, :-1] |= shown[:, 1:].copy()
-    keep = shown[:, 1:knots].any(1)
+            seen[np.unique(identity[identity >= len(canvas.faces)]) - len(canvas.faces)] = True
+        grown = np.zeros((count, knots + 1), bool)
+        grown[:, 1:knots] = seen.reshape(count, knots - 1)
+        grown[:, :-1] |= grown[:, 1:].copy()
+        grown[:, 2:] |= grown[:, 1:-1].copy()
+        shown |= grown[:, :knots].astype(np.uint8) << view
+    keep = shown[:, 1:].any(1)
     return Strands(
         strands.points[keep],
         strands.normals[keep],
         strands.colours[keep],
         strands.widths[keep],
         None if strands.roots is None else strands.roots.chosen(keep),
-        np.ascontiguousarray(shown[keep, :knots].astype(np.uint8)),
+        np.ascontiguousarray(shown[keep]),
     )
+
+
+def views_near(turn: np.ndarray, shift: np.ndarray, centre: np.ndarray) -> int:
+    """Bits of the views next to how the head stands to the camera."""
+    towards = turn.T @ (np.array([0.0, 0.0, CAMERA_DISTANCE]) - turn @ centre - shift)
+    yaw = -np.degrees(np.arctan2(towards[0], towards[2]))
+    nearest = int(np.abs(np.array(_YAWS) - yaw).argmin())
+    other = nearest + (1 if yaw > _YAWS[nearest] else -1)
+    return (1 << nearest) | (1 << min(max(other, 0), len(_YAWS) - 1))
 
 
 def rest_frames(body: Anatomy, roots: Roots) -> np.ndarray:  # (N, 3, 3) float32 axes in rows

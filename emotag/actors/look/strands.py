@@ -41,7 +41,7 @@ class Strands:
     colours: np.ndarray  # (N, K, 4) float32 linear, and the share of highlights
     widths: np.ndarray  # (N, K) float32 metres
     roots: Roots | None  # of strands that follow their triangle; None: they follow the skull
-    shown: np.ndarray | None = None  # (N, K) uint8: knots whose segment (that ends there) is seen from anywhere
+    shown: np.ndarray | None = None  # (N, K) uint8: bit v is set where the segment that ends there shows in view v
 
     @property
     def segments(self) -> int:
