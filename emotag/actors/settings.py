@@ -63,8 +63,8 @@ class FilmSettings(Settings):
     size: int = Field(default=512, ge=128, le=2048, multiple_of=2)
     """Side of the square picture in pixels."""
 
-    focal_length: float = Field(default=2.3, gt=0.5, lt=10)
-    """Over the picture's side, with the actor 1 m from the camera: 2.3 shows 43 cm, a head and the shoulders."""
+    focal_length: float = Field(default=2.8, gt=0.5, lt=10)
+    """Over the picture's side, with the actor 1 m from the camera: 2.8 shows 36 cm, a head and the shoulders."""
 
     lead_s: float = Field(default=0.2, ge=0, le=2)
     """Silence before each line, seconds."""
@@ -74,6 +74,9 @@ class FilmSettings(Settings):
 
     maps: bool = True
     """Write mattes, depth and normals beside the table of the truth."""
+
+    maps_size: int = Field(default=256, ge=64, le=2048, multiple_of=2)
+    """Side of depth and normals in pixels; mattes have the picture's."""
 
     crf: int = Field(default=14, ge=0, le=40)
     """Quality of the video (x264)."""

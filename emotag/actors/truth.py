@@ -66,11 +66,11 @@ def write_truth(
     write_table(path, frame_table(take, columns), {"engine": "actors", **metadata})
 
 
-def phones_at(phones: tuple[Phone, ...], frames: int) -> np.ndarray:  # (T,) str
+def phones_at(phones: tuple[Phone, ...], frames: int) -> list[str]:  # (T,)
     """Name the phone that sounds in the middle of each frame."""
     starts = np.array([phone.start_s for phone in phones])
     at = np.searchsorted(starts, (np.arange(frames) + 0.5) / FPS, side="right") - 1
-    return np.array([phones[index].ipa for index in at.clip(0)])
+    return [phones[index].ipa for index in at.clip(0)]
 
 
 def _landmarks(

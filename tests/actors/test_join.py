@@ -57,4 +57,4 @@ def test_joined_goes_on_where_the_last_one_ended() -> None:
 
 def test_phones_at_names_what_sounds_in_the_middle_of_a_frame() -> None:
     phones = (Phone("", 0.0, 0.05, 0), Phone("p", 0.05, 0.09, 0), Phone("a", 0.09, 0.2, 2))
-    assert phones_at(phones, 5).tolist() == ["", "p", "a", "a", "a"]
+    assert phones_at(phones, 5) == ["", "p", "a", "a", "a"]
