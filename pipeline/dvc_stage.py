@@ -24,6 +24,9 @@ import dvc.scm
 import dvc.stage.cache  # noqa: F401
 from dvc.cli import main as dvc_main
 
+# DVC looks six times in this span (seconds) whether its lock is free: stages of two seconds do not wait half of one.
+dvc.lock.DEFAULT_TIMEOUT = 0.12
+
 _PATIENCE_S = 5.0  # from asking a stage to end to ending it
 
 
