@@ -21,7 +21,7 @@ import dvc.lock
 import dvc.repo.reproduce
 import dvc.rwlock
 import dvc.scm
-import dvc.stage.cache  # noqa: F401
+import dvc.stage.cache
 from dvc.cli import main as dvc_main
 
 # DVC looks six times in this span (seconds) whether its lock is free: stages of two seconds do not wait half of one.

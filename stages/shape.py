@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
+import torch
 import typer
 
 from emotag.head.model import HeadModel, digest
-from emotag.media.video import stream_frames
-from emotag.perception.tracking.fit import fit_track
+from emotag.media.video import frames_at
+from emotag.perception.tracking.fit import fit_frames
 from emotag.perception.tracking.observations import Observations
-from emotag.perception.tracking.overlay import contact_sheet, sheet_frames
-from emotag.perception.tracking.quality import mesh_landmarks
+from emotag.perception.tracking.overlay import contact_sheet, spread_valid
 from emotag.perception.tracking.shape import fit_shape
 from emotag.progress import progress_bar, summary
 from stages.run import run
@@ -30,18 +30,11 @@ def shape(
     observations = Observations.load(workspace.file("landmarks", clip, "parquet"), size, size)
     with progress_bar("shape", 1 + settings.shape.offset_rounds) as bar:
         person = fit_shape(observations, head, settings.shape, clip, bar.advance)
-    motion = fit_track(observations, head, person, settings.track, clip)
+    shown = spread_valid(observations, _SHEET_FRAMES)
+    motion = fit_frames(observations.select(torch.tensor(shown)), head, person, settings.track, clip)
     picture, table = workspace.file("shape", identity, "jpg"), workspace.file("shape", identity, "json")
-    modelled = mesh_landmarks(head, motion, size, size)[0]
-    contact_sheet(
-        picture,
-        stream_frames(workspace.file("crop", clip, "mp4")),
-        sheet_frames(motion, _SHEET_FRAMES),
-        head,
-        motion,
-        observations.points.numpy(),
-        modelled.numpy(),
-    )
+    images = frames_at(workspace.file("crop", clip, "mp4"), shown)
+    contact_sheet(picture, images, shown, head, motion, observations.points[shown].numpy())
     note = {"identity": identity, "clip": clip, "engine": settings.shape.engine, "head": digest(workspace.head)}
     person.save(table, note | {"settings": settings.shape.model_dump()})
     summary(

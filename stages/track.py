@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
+import torch
 import typer
 
 from emotag.head.model import HeadModel, digest
-from emotag.media.video import stream_frames
+from emotag.media.video import frames_at
 from emotag.perception.tracking.fit import fit_track
 from emotag.perception.tracking.observations import Observations
 from emotag.perception.tracking.overlay import contact_sheet, sheet_frames
-from emotag.perception.tracking.quality import measure, mesh_landmarks
+from emotag.perception.tracking.quality import measure
 from emotag.perception.tracking.track import PersonShape
 from emotag.progress import progress_bar, summary
 from stages.run import run
@@ -34,15 +35,9 @@ def track(
         motion = fit_track(observations, head, person, settings.track, clip, bar.advance)
     quality = measure(head, motion, observations)
     table, picture = workspace.file("track", clip, "parquet"), workspace.file("track", clip, "jpg")
-    contact_sheet(
-        picture,
-        stream_frames(workspace.file("crop", clip, "mp4")),
-        sheet_frames(motion, _SHEET_FRAMES),
-        head,
-        motion,
-        observations.points.numpy(),
-        mesh_landmarks(head, motion, size, size)[0].numpy(),
-    )
+    shown = sheet_frames(motion, _SHEET_FRAMES)
+    images = frames_at(workspace.file("crop", clip, "mp4"), shown)
+    contact_sheet(picture, images, shown, head, motion.select(torch.tensor(shown)), observations.points[shown].numpy())
     note = {"engine": settings.track.engine, "head": digest(workspace.head), "settings": settings.track.model_dump()}
     motion.save(table, clip, note)
     summary(

@@ -18,11 +18,11 @@ _DARK = 0.045
 """Linear luminance above which brows and lashes are darker than the hair."""
 
 
-def make_facial_hair(body: Anatomy, look: Look, rng: np.random.Generator) -> Strands:
-    """All hair of the face as one set of strands."""
+def make_facial_hair(body: Anatomy, look: Look, rng: np.random.Generator, share: float = 1.0) -> Strands:
+    """All hair of the face as one set of strands; `share` of a beard's."""
     parts = [*brows(body, look, rng), *lashes(body, look, rng)]
     if look.hair.beard not in ("none", "stubble"):
-        parts.append(beard(body, look, rng))
+        parts.append(beard(body, look, rng, share))
     return Strands(
         points=np.concatenate([part.points for part in parts]),
         normals=np.concatenate([part.normals for part in parts]),
@@ -118,41 +118,36 @@ def lashes(body: Anatomy, look: Look, rng: np.random.Generator) -> list[Strands]
 
 
 def beard_mask(body: Anatomy, kind: str, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # (...)
-    """Where a beard grows, 0–1."""
+    """Where a beard grows, 0–1, with ragged borders."""
     s, marks = body.scale, body.landmarks
-    x, y = np.abs(points[..., 0]), points[..., 1]
-    wander = 0.0022 * s * space_noise(rng, points, 0.012 * s)
-    corner_x, corner_y = marks[54, 0], marks[54, 1]
-    top_lip, base = marks[51, 1], marks[33, 1]
-    # Cheek line: from below the ear's front down to beside the mouth.
-    reach = np.clip((x - corner_x) / (marks[15, 0] - corner_x), 0, 1.2)
-    cheek = corner_y + (0.004 + 0.045 * reach**1.6) * s
-    below = smoothstep(cheek + wander - y, -0.004 * s, 0.004 * s)
-    neck = smoothstep(y, marks[8, 1] - 0.026 * s, marks[8, 1] - 0.006 * s)
-    behind = smoothstep(points[..., 2], body.ear_centre[2] - 0.002 * s, body.ear_centre[2] + 0.010 * s)
-    full = below * np.maximum(neck, 0) * behind
-    sideburn = smoothstep(x, 0.90 * marks[15, 0], 0.97 * marks[15, 0]) * behind
-    sideburn *= smoothstep(body.ear_top - y, 0, 0.01 * s) * smoothstep(y, corner_y - 0.03 * s, corner_y)
-    moustache = smoothstep(base - 0.002 * s - y, 0, 0.003 * s) * smoothstep(
-        y, corner_y - 0.004 * s, corner_y + 0.002 * s
-    )
-    moustache *= 1 - smoothstep(x + wander, 0.95 * corner_x, 1.18 * corner_x)
-    moustache *= smoothstep(y, top_lip - 0.004 * s, top_lip) + (x > 0.6 * corner_x)
-    chin = smoothstep(marks[57, 1] - y, -0.002 * s, 0.004 * s) * smoothstep(y, marks[8, 1] - 0.016 * s, marks[8, 1])
-    chin *= 1 - smoothstep(x + wander, 0.70 * corner_x, 1.05 * corner_x)
-    link = smoothstep(corner_y + 0.003 * s - y, 0, 0.003 * s) * smoothstep(y, marks[8, 1] - 0.01 * s, marks[8, 1])
-    link *= np.exp(-(((x - 1.12 * corner_x) / (0.0055 * s)) ** 2))
-    front = smoothstep(points[..., 2], 0.03 * s, 0.05 * s)
-    moustache, chin, link = np.clip(moustache, 0, 1) * front, chin * front, link * front
-    shapes = {
-        "moustache": moustache,
-        "goatee": np.maximum.reduce([moustache, chin, link]),
-        "full": np.maximum.reduce([full, moustache, sideburn, chin]),
-    }
+    wander = 0.0018 * s * space_noise(rng, points, 0.011 * s)
+    x, y, z = np.abs(points[..., 0]) + wander, points[..., 1] + wander, points[..., 2]
+    corner_x, corner_y, jaw_x, chin_y = marks[54, 0], marks[54, 1], marks[15, 0], marks[8, 1]
+    behind = smoothstep(z, body.ear_centre[2] - 0.002 * s, body.ear_centre[2] + 0.010 * s)
+    front = smoothstep(z, 0.030 * s, 0.050 * s)
+
+    # Cheek line: from beside the mouth up to the sideburn in front of the ear.
+    reach = np.clip((x - corner_x) / (jaw_x - corner_x), -0.3, 1.2)
+    cheek = corner_y + (0.011 + 0.034 * np.clip(reach, 0, 2) ** 1.7) * s
+    full = smoothstep(cheek - y, -0.005 * s, 0.006 * s)
+    full *= smoothstep(y, chin_y - 0.030 * s, chin_y - 0.008 * s) * behind
+    sideburn = smoothstep(x, 0.88 * jaw_x, 0.97 * jaw_x) * behind
+    sideburn *= smoothstep(body.ear_top - y, 0.004 * s, 0.016 * s) * smoothstep(y, corner_y - 0.03 * s, corner_y)
+
+    # Moustache: under the nose, sloping down to the corners of the mouth.
+    top = marks[33, 1] - 0.0025 * s - 0.35 * np.maximum(x - 0.25 * corner_x, 0)
+    moustache = smoothstep(top - y, -0.002 * s, 0.004 * s) * smoothstep(y, corner_y - 0.006 * s, corner_y + 0.001 * s)
+    moustache *= (1 - smoothstep(x, 1.0 * corner_x, 1.30 * corner_x)) * front
+    chin = smoothstep(marks[57, 1] - y, -0.003 * s, 0.005 * s) * smoothstep(y, chin_y - 0.018 * s, chin_y - 0.002 * s)
+    chin *= (1 - smoothstep(x, 0.70 * corner_x, 1.10 * corner_x)) * front
+    link = smoothstep(corner_y + 0.005 * s - y, -0.003 * s, 0.004 * s) * smoothstep(y, chin_y - 0.01 * s, chin_y)
+    link *= np.exp(-(((x - 1.14 * corner_x) / (0.0060 * s)) ** 2)) * front
+    goatee = np.maximum.reduce([moustache, chin, link])
+    shapes = {"moustache": moustache, "goatee": goatee, "full": np.maximum.reduce([full, goatee, sideburn])}
     return np.asarray(shapes.get(kind, shapes["full"]))
 
 
-def beard(body: Anatomy, look: Look, rng: np.random.Generator) -> Strands:
+def beard(body: Anatomy, look: Look, rng: np.random.Generator, share: float) -> Strands:
     """Hairs that grow downwards and out over the jaw."""
     hair, s = look.hair, body.scale
     state = int(rng.integers(2**31))
@@ -160,10 +155,9 @@ def beard(body: Anatomy, look: Look, rng: np.random.Generator) -> Strands:
     high = np.array([1.0, body.ear_top, 1.0])
 
     def density(points: np.ndarray) -> np.ndarray:
-        mask = beard_mask(body, hair.beard, points, np.random.default_rng(state))
-        return mask
+        return beard_mask(body, hair.beard, points, np.random.default_rng(state))
 
-    roots = scatter(body, density, _BEARD_HAIRS, rng, (low, high))
+    roots = scatter(body, density, int(share * _BEARD_HAIRS), rng, (low, high))
     lips = (body.lips[body.faces[roots.face]] * roots.weights).sum(1)
     roots = roots.chosen(lips < 0.25)
     across = np.sign(roots.points[:, :1]) * np.array([1.0, 0, 0])
@@ -177,7 +171,7 @@ def beard(body: Anatomy, look: Look, rng: np.random.Generator) -> Strands:
         _KNOTS, 0.25, lambda t: 0.0006 + 0.10 * t * length,
     )  # fmt: skip
     points = frizz(clump(points, rng, 10, 0.35), rng, 0.0007, 0.04)
-    return _strands(roots, points, 1.25 * to_linear(hair.colour), 0.00030 * s, rng, hair.grey)
+    return _strands(roots, points, 1.25 * to_linear(hair.colour), 0.00030 * s / np.sqrt(share), rng, hair.grey)
 
 
 def _strands(
@@ -185,7 +179,7 @@ def _strands(
 ) -> Strands:
     count, knots = points.shape[:2]
     own = colour * np.exp(rng.normal(0, 0.18, (count, 1)))
-    own[rng.random(count) < grey] = 0.33
+    own[rng.random(count) < grey] = 0.25
     colours = np.empty((count, knots, 4), np.float32)
     colours[..., :3] = np.clip(own[:, None], 0, 1)
     colours[..., 3] = 0.5

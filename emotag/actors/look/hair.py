@@ -4,7 +4,7 @@ import numpy as np
 
 from emotag.actors.look import hair_styles as styles
 from emotag.actors.look.anatomy import Anatomy
-from emotag.actors.look.colour import to_linear
+from emotag.actors.look.colour import mix, to_linear
 from emotag.actors.look.look import Hair
 from emotag.actors.look.occlusion import ShadowMaps, visibility
 from emotag.actors.look.strands import Strands, Surface
@@ -22,20 +22,20 @@ _STYLES = {
 }
 """How each style grows, how many strands are tried, and how wide they are drawn (metres: each stands for several)."""
 _EXTRA = {"bun": (styles.bun, 900), "ponytail": (styles.ponytail, 1200)}
-_GREY = (0.62, 0.61, 0.60)
+_GREY = (0.58, 0.57, 0.56)
 
 
-def make_hair(body: Anatomy, hair: Hair, rng: np.random.Generator) -> Strands | None:
-    """Grow the hair of a head; None when it is shaved. Colours are without shadows (see `shadowed`)."""
+def make_hair(body: Anatomy, hair: Hair, rng: np.random.Generator, share: float = 1.0) -> Strands | None:
+    """Grow the hair of a head; None when it is shaved; `share` of its strands. Colours are without shadows (see `shadowed`)."""
     if hair.style == "shaved":
         return None
     style, count, width = _STYLES[hair.style]
     surface = Surface(body)
-    comb = styles.Comb(body, hair, surface, styles.rooted(body, hair, count, rng), rng)
+    comb = styles.Comb(body, hair, surface, styles.rooted(body, hair, int(share * count), rng), rng)
     points = style(comb)
     if hair.style in _EXTRA:
         more, extra = _EXTRA[hair.style]
-        added = more(comb, extra)
+        added = more(comb, int(share * extra))
         knots = points.shape[1]
         place = np.linspace(0, added.shape[1] - 1, knots)
         low = np.minimum(place.astype(int), added.shape[1] - 2)
@@ -43,7 +43,7 @@ def make_hair(body: Anatomy, hair: Hair, rng: np.random.Generator) -> Strands | 
         points = np.concatenate((points, added[:, low] * (1 - rest) + added[:, low + 1] * rest))
     taper = 1 - 0.75 * np.linspace(0, 1, points.shape[1]) ** 3
     inside = np.clip(body.scalp(points[:, 0], hair.hairline - 0.4, 0.012 * body.scale), 0.35, 1)[:, None]
-    widths = width * body.scale * rng.uniform(0.7, 1.2, (len(points), 1)) * taper * inside
+    widths = width / np.sqrt(share) * body.scale * rng.uniform(0.7, 1.2, (len(points), 1)) * taper * inside
     return Strands(
         points=points.astype(np.float32),
         normals=outwards(body, surface, points).astype(np.float32),
@@ -71,7 +71,8 @@ def strand_colours(hair: Hair, shape: tuple[int, int], rng: np.random.Generator)
     count, knots = shape
     own = to_linear(hair.colour) * np.exp(rng.normal(0, 0.13, (count, 1)) + rng.normal(0, 0.03, (count, 3)))
     grey = rng.random(count) < hair.grey
-    own[grey] = to_linear(_GREY) * np.exp(rng.normal(0, 0.15, (int(grey.sum()), 1)))
+    white = to_linear(_GREY) * np.exp(rng.normal(0, 0.15, (int(grey.sum()), 1)))
+    own[grey] = mix(own[grey], white, 0.72)
     along = np.linspace(0, 1, knots)[:, None]
     colours = np.empty((count, knots, 4), np.float32)
     colours[..., :3] = np.clip(own[:, None] * (0.72 + 0.42 * along), 0, 1)
@@ -82,9 +83,13 @@ def strand_colours(hair: Hair, shape: tuple[int, int], rng: np.random.Generator)
 def shadowed(strands: Strands, maps: ShadowMaps) -> Strands:
     """Darken strands that lie deep in the hair."""
     count, knots = strands.points.shape[:2]
-    seen = visibility(maps, strands.points.reshape(-1, 3).astype(np.float64), 0.0015)
+    sparse = np.unique(np.r_[0:knots:2, knots - 1])  # light changes slowly along a strand
+    seen = visibility(maps, strands.points[:, sparse].reshape(-1, 3).astype(np.float64), 0.0015)
     above = np.maximum(maps.directions[:, 1] + 0.6, 0)
-    light = (seen @ (above / above.sum()).astype(np.float32)).reshape(count, knots, 1)
+    coarse = (seen @ (above / above.sum()).astype(np.float32)).reshape(count, len(sparse))
+    place = np.interp(np.arange(knots), sparse, np.arange(len(sparse)))
+    low = np.minimum(place.astype(int), len(sparse) - 2)
+    light = (coarse[:, low] * (low + 1 - place) + coarse[:, low + 1] * (place - low))[..., None]
     # An open point sees about half of the sphere; multiple scattering keeps the depth of hair from going black.
     light = np.clip(light / 0.72, 0, 1)
     colours = strands.colours * np.concatenate((np.repeat(0.16 + 0.84 * light, 3, axis=2), light**1.5), axis=2)

@@ -101,7 +101,7 @@ def swept_back(comb: Comb) -> np.ndarray:
 def curly(comb: Comb) -> np.ndarray:
     """A cloud of coils."""
     s, top = comb.scale, comb.top()
-    length = (0.030 + 0.055 * comb.hair.length) * (0.55 + 0.45 * top) * s
+    length = (0.026 + 0.044 * comb.hair.length) * (0.55 + 0.45 * top) * s
     points = grow(
         comb.roots, comb.surface, comb.roots.normals + 0.25 * comb.rng.standard_normal((len(top), 3)),
         length * comb.uneven(0.14), lambda p, n, t: n * (0.5 + 0.6 * comb.hair.volume) + 0.45 * DOWN,

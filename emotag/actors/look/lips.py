@@ -19,7 +19,7 @@ def paint_lips(paint: Paint, body: Anatomy, atlas: Atlas, look: Look, rng: np.ra
     """Redden the lips up to a soft vermilion border, with fine vertical lines and gloss."""
     face, shape, texel = look.face, (atlas.size, atlas.size), texel_size(atlas)
     membership = cv2.GaussianBlur(atlas.painted(body.lips, body.faces), (0, 0), 0.0006 * body.scale / texel)
-    membership += 0.04 * texture_noise(rng, shape, 0.0016 / texel)
+    membership = membership + 0.04 * texture_noise(rng, shape, 0.0016 / texel)
     border = 0.42 if face.lip_colour is None else 0.38
     lip = smoothstep(membership, border - 0.20, border + 0.20)
     crease = vertical_lines(atlas, rng, texel)
@@ -29,7 +29,8 @@ def paint_lips(paint: Paint, body: Anatomy, atlas: Atlas, look: Look, rng: np.ra
     colour = np.broadcast_to(own, paint.albedo.shape) * patches[..., None] * (1 - 0.10 * crease[..., None])
     strength = lip * 0.88
     if face.lip_colour is not None:
-        colour = mix(colour, to_linear(face.lip_colour) * (1 - 0.12 * crease[..., None]), 0.85)
+        paint_on = to_linear(face.lip_colour) * (1 - 0.62 * look.skin.tone)
+        colour = mix(colour, paint_on * (1 - 0.12 * crease[..., None]), 0.80)
         strength = lip * 0.96
     paint.albedo[:] = mix(paint.albedo, colour, strength)
     # The white roll: a lighter rim just outside the vermilion.

@@ -14,8 +14,8 @@ def texture_noise(
         field = rng.standard_normal(shape, dtype=np.float32)
         return field if wavelength < 1.5 else 1.6 * cv2.GaussianBlur(field, (3, 3), 0.6)
     small = (max(int(2 * shape[0] / wavelength) + 2, 3), max(int(2 * shape[1] / wavelength) + 2, 3))
-    field = cv2.resize(rng.standard_normal(small, dtype=np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return np.asarray(field / (field.std() + 1e-6), dtype=np.float32)
+    grown = cv2.resize(rng.standard_normal(small, dtype=np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.asarray(grown / (grown.std() + 1e-6), dtype=np.float32)
 
 
 def fractal(

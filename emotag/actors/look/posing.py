@@ -1,8 +1,32 @@
-"""Rigid motion of parts of the head, read back from posed vertices."""
+"""Posed vertices of a performance, and the rigid motion of parts read back from them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
+
+from emotag.actors.types import Performance
+from emotag.errors import InputError
+from emotag.head.model import HeadModel
+
+_CHUNK = 32
+_FIRM = 0.98
+
+
+def posed_vertices(head: HeadModel, shape: Tensor, performance: Performance) -> Iterator[np.ndarray]:  # (V, 3) float32
+    """Pose the head for every frame of a performance. Raises InputError when its expressions are not the head's."""
+    if performance.names != head.expression_names:
+        raise InputError(
+            f"the performance's expressions are not those of the head `{head.name}`: perform it for this head"
+        )
+    fields = ("expression", "jaw_pose", "neck_pose", "eyes_pose", "rotation", "translation")
+    tracks = [torch.from_numpy(np.asarray(getattr(performance, name), dtype=np.float32)) for name in fields]
+    for start in range(0, len(performance.expression), _CHUNK):
+        with torch.no_grad():
+            posed = head.vertices(shape, *(track[start : start + _CHUNK] for track in tracks))
+        yield from posed.numpy()
 
 
 @dataclass(frozen=True)
@@ -30,3 +54,9 @@ class RigidPart:
         sign = np.sign(np.linalg.det(left) * np.linalg.det(right))
         turn = left @ np.diag([1.0, 1.0, sign]) @ right
         return Rigid(turn, centre - turn @ self._centre)
+
+
+def firmly(ids: np.ndarray, follows: np.ndarray, least: int = 12) -> np.ndarray:
+    """Choose the vertices of a part that follow a joint most closely: (N,) ids, (V,) weights of the joint."""
+    firm = ids[follows[ids] > _FIRM]
+    return firm if len(firm) >= least else ids[np.argsort(-follows[ids], kind="stable")[:least]]

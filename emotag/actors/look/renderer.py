@@ -1,9 +1,10 @@
 """The renderer of an actor: posed vertices in, a picture and its truth out."""
 
 import threading
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,14 +20,15 @@ from emotag.actors.look.lids import lid_curves
 from emotag.actors.look.light import make_room, polynomial
 from emotag.actors.look.look import Look
 from emotag.actors.look.occlusion import ShadowMaps, shadow_maps, transfer
-from emotag.actors.look.posing import Rigid, RigidPart
+from emotag.actors.look.posing import Rigid, RigidPart, firmly
 from emotag.actors.look.raster_kernels import NOTHING, normals, project, rasterize
 from emotag.actors.look.shading_kernels import Canvas, Posed, expose, resolve
 from emotag.actors.look.skin import base_tone
 from emotag.actors.look.strand_pass import StrandPass, seen_strands
 from emotag.actors.look.texture import make_texels
+from emotag.actors.look.truth import Frame, soften, truth_maps
 from emotag.camera import CAMERA_DISTANCE, Camera
-from emotag.head.model import HeadModel
+from emotag.head.model import JOINTS, HeadModel
 
 _TEXELS_A_PIXEL = 1.75  # height of the atlas over the picture's
 _ATLAS_RANGE = (384, 2048)
@@ -34,22 +36,16 @@ _OPEN_JAW = 0.10  # radians: the mouth is a little open when shadows are measure
 _MOUTH_FADE = 0.026  # metres behind the lips at which the mouth's light has fallen to a third
 _OPENING = 0.022  # metres between the lips that let all light in
 _SOFTNESS = 0.9  # pixels of a picture of 512 at Lens.softness = 1, standard deviation
-_SHARP = 0.15  # pixels: less blur than this is none
 _NOISE_LEVELS = 2.6  # standard deviation of camera noise at Lens.noise = 1, display values
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A rendered picture."""
-
-    rgb: np.ndarray  # (H, W, 3) uint8
 
 
 class Renderer:
     """Draws one person; everything that does not move is prepared here. Safe to call from several threads."""
 
-    def __init__(self, head: HeadModel, shape: Tensor, look: Look, camera: Camera) -> None:
-        """`shape` (S,); the picture has the camera's size."""
+    def __init__(
+        self, head: HeadModel, shape: Tensor, look: Look, camera: Camera, *, strand_share: float = 1.0
+    ) -> None:
+        """`shape` (S,); the picture has the camera's size; `strand_share` below 1 draws fewer, wider hairs."""
         self.look, self.camera = look, camera
         self._head = head
         self._body = body = anatomy(head, shape)
@@ -75,9 +71,9 @@ class Renderer:
         self._cloth = cloth_offset(body, look.clothes)[:, None]
         self._noise = rng.standard_normal(2 * camera.width * camera.height + 2).astype(np.float32)
         self._bounce = 0.75 * base_tone(look.skin)
-        hair = make_hair(body, look.hair, rng)
+        hair = make_hair(body, look.hair, rng, strand_share)
         maps = self._shadow_maps(head, shape, None if hair is None else hair.points.reshape(-1, 3))
-        kinds = [make_facial_hair(body, look, rng)] + (
+        kinds = [make_facial_hair(body, look, rng, strand_share)] + (
             [] if hair is None else [seen_strands(shadowed(hair, maps), body, room, self.canvas)]
         )
         self._strands = StrandPass(kinds, body, room, self.canvas)
@@ -87,16 +83,17 @@ class Renderer:
     def _bind(self, head: HeadModel, body: Anatomy) -> None:
         """Find the rigid parts and what shadows each vertex."""
         ids = {name: part.cpu().numpy() for name, part in head.regions.items()}
-        self._skull = RigidPart(body.vertices, ids["scalp"])
-        self._trunk = RigidPart(body.vertices, ids["shoulders"] if "shoulders" in ids else ids["neck_bottom"])
+        trunk = ids["shoulders"] if len(ids.get("shoulders", ())) else ids["neck_bottom"]
+        follows = head.skinning.cpu().numpy()
+        self._skull = RigidPart(body.vertices, firmly(ids["scalp"], follows[:, JOINTS.index("neck")]))
+        self._trunk = RigidPart(body.vertices, firmly(trunk, follows[:, JOINTS.index("root")]))
         self._eyes = [RigidPart(body.vertices, ids[name]) for name in ("left_eye", "right_eye")]
         kind = np.full(head.n_vertices, int(Material.SKIN))
         kind[body.faces] = body.material[:, None]
         self._inside = np.flatnonzero(np.isin(kind, MOUTH))
         lips = body.landmarks[62]
         self._depth = np.exp(-np.maximum(lips[2] - 0.004 - body.vertices[self._inside, 2], 0) / _MOUTH_FADE)
-        follows = head.skinning[:, 0].cpu().numpy()[self._skin]
-        self._trunk_share = follows[:, None].astype(np.float32)
+        self._trunk_share = follows[self._skin, :1].astype(np.float32)
 
     def _shadow_maps(self, head: HeadModel, shape: Tensor, hair: np.ndarray | None) -> ShadowMaps:
         """Measure what the head hides from itself, and what each skin vertex receives."""
@@ -117,24 +114,43 @@ class Renderer:
         self,
         vertices: np.ndarray,  # (V, 3) posed, metres, world
         index: int = 0,  # of the frame: noise differs from frame to frame
+        truth: bool = False,
     ) -> Frame:
-        """Draw one frame."""
-        shown = np.ascontiguousarray(vertices, np.float32)
-        height, width = self.camera.height, self.camera.width
-        nearness, identity = self._buffers()
-        points = np.empty_like(shown)
-        turned = np.empty_like(shown)
-        normals(shown, self.canvas.faces, turned)
-        shown = shown + turned * self._cloth
-        project(shown, self.canvas.focal, np.float32(width), np.float32(height), np.float32(CAMERA_DISTANCE), points)
-        normals(shown, self.canvas.faces, turned)
-        rasterize(points, self.canvas.faces, nearness, identity)
-        skull, trunk = self._skull.fit(vertices), self._trunk.fit(vertices)
-        hair = self._strands.draw(shown, skull, nearness, identity)
-        posed = self._posed(shown, points, turned, skull, trunk, hair)
-        picture = np.empty((height, width, 3), np.float32)
+        """Draw one frame; with `truth`, its maps as well."""
+        nearness, identity, posed = self._visible(np.ascontiguousarray(vertices, np.float32))
+        picture = np.empty((self.camera.height, self.camera.width, 3), np.float32)
         resolve(self.canvas, posed, nearness, identity, np.empty(4, np.int32), np.empty(4, np.bool_), picture)
-        return Frame(self._expose(soften(picture, self._sigma), index))
+        rgb = self._expose(soften(picture, self._sigma), index)
+        return Frame(rgb, truth_maps(self.canvas, posed, nearness, identity, self._sigma) if truth else None)
+
+    def frames(
+        self,
+        vertices: Iterable[np.ndarray],  # T × (V, 3)
+        truth: bool = False,
+        workers: int = 1,  # threads; kernels release the interpreter's lock
+    ) -> Iterator[Frame]:
+        """Draw a clip in order; the same frames whatever the number of workers."""
+        with ThreadPoolExecutor(workers) as pool:
+            waiting: deque[Future[Frame]] = deque()
+            for index, posed in enumerate(vertices):
+                waiting.append(pool.submit(self.frame, posed, index, truth))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _visible(self, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray, Posed]:
+        """Find what each sample sees."""
+        height, width = np.float32(self.camera.height), np.float32(self.camera.width)
+        skull, trunk = self._skull.fit(vertices), self._trunk.fit(vertices)
+        points, turned = np.empty_like(vertices), np.empty_like(vertices)
+        normals(vertices, self.canvas.faces, turned)
+        dressed = vertices + turned * self._cloth
+        project(dressed, self.canvas.focal, width, height, np.float32(CAMERA_DISTANCE), points)
+        nearness, identity = self._buffers()
+        rasterize(points, self.canvas.faces, nearness, identity)
+        hair = self._strands.draw(vertices, skull, nearness, identity)
+        return nearness, identity, self._posed(vertices, points, turned, skull, trunk, hair)
 
     def background(self) -> np.ndarray:  # (H, W, 3) uint8
         """What a frame without noise shows where nobody is."""
@@ -189,8 +205,3 @@ class Renderer:
         self._scratch.nearness.fill(0)
         self._scratch.identity.fill(NOTHING)
         return self._scratch.nearness, self._scratch.identity
-
-
-def soften(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """The lens: a Gaussian blur of a float32 picture."""
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma)) if sigma > _SHARP else picture

@@ -45,7 +45,7 @@ class Posed(NamedTuple):
     turns: np.ndarray  # (2, 3, 3) rest → world of head and torso
     eyes: np.ndarray  # (2, 3, 3) rest → world of the eyeballs
     lids: np.ndarray  # (2, 8) see emotag.actors.look.lids
-    hair: np.ndarray  # (S, 3) linear colour of each segment of a strand
+    hair: np.ndarray  # (S, 6) linear colour and normal of each segment of a strand
 
 
 @numba.njit(**INLINED)
@@ -104,9 +104,10 @@ def weights_at(points, a, b, c, x, y):  # type: ignore[no-untyped-def]
     wb = min(max((cy * x - cx * y) * inverse, f32(0.0)), f32(1.0))
     wc = min(max((bx * y - by * x) * inverse, f32(0.0)), f32(1.0))
     wa = max(f32(1.0) - wb - wc, f32(0.0))
+    total = wa + wb + wc  # above 1 where a place beside a narrow face was clamped onto it
     wa, wb, wc = wa * points[a, 2], wb * points[b, 2], wc * points[c, 2]
     near = wa + wb + wc
-    return wa / near, wb / near, wc / near, near
+    return wa / near, wb / near, wc / near, near / total
 
 
 @numba.njit(**INLINED)

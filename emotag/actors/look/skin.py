@@ -76,7 +76,7 @@ def paint_skin(body: Anatomy, atlas: Atlas, look: Look, rng: np.random.Generator
     gloss *= 1 + 0.25 * fractal(rng, shape, 0.008 / texel, 2)
     gloss = gloss * (1 - 0.5 * skin.roughness * pores) * (1 - 0.6 * ears)
     deep = pores * atlas.spread(pore_depth(body, where))
-    relief = -_RELIEF * (0.4 + skin.roughness) * deep
+    relief = -_RELIEF * (1 - 0.5 * skin.tone) * (0.4 + skin.roughness) * deep
     relief += 0.000025 * (0.3 + skin.roughness) * texture_noise(rng, shape, 0.0030 / texel)
     albedo = albedo * (1 - 0.10 * skin.roughness * deep[..., None])
     return Paint(albedo.astype(np.float32), np.clip(gloss, 0, 0.6).astype(np.float32), relief.astype(np.float32))

@@ -42,9 +42,9 @@ def draw_strands(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Shade strands segment by segment and draw them where they are nearest.
 
-    points, normals, colours (N, K, 3) rest; widths (N, K) metres; shown (N, K) are bits, of which one
-    of `views` must be set; transforms (N, 3, 4), or (1, 3, 4) for all; lamps (L, 3), powers (L, 3); shine scales both highlights (two
-    lobes, Kajiya & Kay 1989); segment s of strand i becomes identity first + i (K − 1) + s and its colour
+    points, normals (N, K, 3), colours (N, K, 4) rest; widths (N, K) metres; shown (N, K) bits, of which one of `views`
+    must be set; transforms (N, 3, 4), or (1, 3, 4) for all; lamps, powers (L, 3); shine scales both highlights (two
+    lobes, Kajiya & Kay 1989). Segment s of strand i becomes identity first + i (K − 1) + s, and its colour and normal
     shaded[i (K − 1) + s].
     """
     height, width = nearness.shape
@@ -115,6 +115,7 @@ def _shade(tangent, normal, colours, i, k, light, lamps, powers, shine, shaded, 
         green += powers[lamp, 1] * (white + tint * colours[i, k, 1])
         blue += powers[lamp, 2] * (white + tint * colours[i, k, 2])
     shaded[segment, 0], shaded[segment, 1], shaded[segment, 2] = red, green, blue
+    shaded[segment, 3], shaded[segment, 4], shaded[segment, 5] = nx, ny, nz
 
 
 @numba.njit(**INLINED)

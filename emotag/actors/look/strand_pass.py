@@ -38,10 +38,10 @@ class StrandPass:
         skull: Rigid,
         nearness: np.ndarray,  # (2H, 2W) changed
         identity: np.ndarray,  # (2H, 2W) changed
-    ) -> np.ndarray:  # (S, 3) float32 linear colour of each segment; those that are not seen are undefined
+    ) -> np.ndarray:  # (S, 6) float32 linear colour and normal of each segment, undefined where it is not seen
         """Draw over what is in the buffers; segment s has identity F + s."""
         views = np.uint8(views_near(skull.turn, skull.shift, self._centre))
-        shaded = np.empty((max(self.segments, 1), 3), np.float32)
+        shaded = np.empty((max(self.segments, 1), 6), np.float32)
         first = 0
         for kind, frames, shown in zip(self._kinds, self._frames, self._shown):
             if frames is None or kind.roots is None:
@@ -92,7 +92,7 @@ def seen_strands(strands: Strands, body: Anatomy, room: Room, canvas: Canvas) ->
         grown[:, :-1] |= grown[:, 1:].copy()
         grown[:, 2:] |= grown[:, 1:-1].copy()
         shown |= grown[:, :knots].astype(np.uint8) << view
-    keep = shown[:, 1:].any(1)
+    keep = np.flatnonzero(shown[:, 1:].any(1))
     return Strands(
         strands.points[keep],
         strands.normals[keep],

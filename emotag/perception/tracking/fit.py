@@ -31,6 +31,9 @@ FAST_EXPRESSIONS = ("jaw", "mouth", "tongue", "eyeSquint", "eyeWide", "eyeLook",
 
 BLINK = "eyeBlink"
 
+_FREE = 1e3
+"""A standard deviation of acceleration that holds nothing together."""
+
 
 def fit_track(
     observations: Observations,
@@ -55,6 +58,18 @@ def fit_track(
     error = _error(rig, motion, filled, person.focal_length)
     _require_fit(error, filled, settings, name)
     return track_of_motion(motion, person, error, observations.valid)
+
+
+def fit_frames(
+    observations: Observations,
+    head: HeadModel,
+    person: PersonShape,
+    settings: TrackSettings,
+    name: str = "clip",
+) -> Track:
+    """Fit frames that do not follow each other, each on its own; else as `fit_track`."""
+    free = {field: _FREE for field in TrackSettings.model_fields if field.endswith("_acceleration")}
+    return fit_track(observations, head, person, settings.model_copy(update=free), name)
 
 
 def track_of_motion(motion: Tensor, person: PersonShape, error: Tensor, valid: Tensor) -> Track:

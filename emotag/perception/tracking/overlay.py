@@ -1,6 +1,6 @@
 """Contact sheets: frames with the tracked mesh and both sets of landmarks drawn on them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -11,6 +11,8 @@ from emotag.head.mesh_render import rasterize, vertex_normals
 from emotag.head.model import HeadModel
 from emotag.perception.geometry.tracked_mesh import surface_faces
 from emotag.perception.landmarks.ibug68 import IBUG68
+from emotag.perception.tracking.observations import Observations
+from emotag.perception.tracking.quality import mesh_landmarks
 from emotag.perception.tracking.track import Track
 
 DETECTED, MODELLED = (80, 255, 80), (255, 60, 200)  # RGB: green is the detector, magenta the model
@@ -59,29 +61,34 @@ def sheet_frames(track: Track, count: int) -> list[int]:
     return [*spread[:-1], worst] if len(spread) > 1 else spread
 
 
+def spread_valid(observations: Observations, count: int) -> list[int]:
+    """Choose up to `count` frames with landmarks, spread evenly."""
+    valid = observations.valid.nonzero().squeeze(-1).numpy()
+    return valid[np.linspace(0, len(valid) - 1, min(count, len(valid))).round().astype(int)].tolist()
+
+
 def contact_sheet(
     path: Path | str,
-    images: Iterable[np.ndarray],  # the clip's frames in order, each (H, W, 3) uint8 RGB
-    chosen: Sequence[int],
+    images: Sequence[np.ndarray],  # F frames of the clip, each (H, W, 3) uint8 RGB
+    frames: Sequence[int],  # their numbers
     head: HeadModel,
-    track: Track,
-    detected: np.ndarray,  # (T, 468, 2+) pixels
-    modelled: np.ndarray,  # (T, 468, 2) pixels
+    track: Track,  # of these F frames
+    detected: np.ndarray,  # (F, 468, 2+) pixels
     side: int = 320,
 ) -> None:
-    """Write a JPEG: each chosen frame once with the landmarks (detector green, model magenta), below with the mesh."""
-    kept = {frame: image for frame, image in enumerate(images) if frame in set(chosen)}
+    """Write a JPEG: each frame once with the landmarks (detector green, model magenta), below with the mesh."""
+    height, width = images[0].shape[:2]
+    modelled = mesh_landmarks(head, track, width, height)[0].numpy()  # (F, 468, 2) pixels
     top, bottom = [], []
-    for frame in chosen:
-        image = kept[frame]
+    for row, (frame, image) in enumerate(zip(frames, images, strict=True)):
         dotted = image.copy()
-        draw_landmarks(dotted, detected[frame][IBUG68, :2], DETECTED)
-        draw_landmarks(dotted, modelled[frame][IBUG68], MODELLED)
-        label = f"{frame}: {float(track.reprojection_px[frame]):.1f} px"
+        draw_landmarks(dotted, detected[row][IBUG68, :2], DETECTED)
+        draw_landmarks(dotted, modelled[row][IBUG68], MODELLED)
+        label = f"{frame}: {float(track.reprojection_px[row]):.1f} px"
         cv2.putText(dotted, label, (4, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255, 255, 255), 2, cv2.LINE_AA)
         cv2.putText(dotted, label, (4, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (0, 0, 0), 1, cv2.LINE_AA)
         top.append(cv2.resize(dotted, (side, side), interpolation=cv2.INTER_AREA))
-        bottom.append(cv2.resize(draw_mesh(image, head, track, frame), (side, side), interpolation=cv2.INTER_AREA))
+        bottom.append(cv2.resize(draw_mesh(image, head, track, row), (side, side), interpolation=cv2.INTER_AREA))
     columns = max(1, (len(top) + 1) // 2)
     rows = []
     for start in range(0, len(top), columns):

@@ -85,7 +85,7 @@ class ArrowSystem:
         """Give A x."""
         own, shared = self._split(x)
         by_frame = (self._frames @ own[..., None])[..., 0] + self._mixed @ shared
-        return np.concatenate((by_frame.ravel(), self._shared @ shared + np.einsum("fps,fp->s", self._mixed, own)))
+        return np.concatenate((by_frame.ravel(), self._shared @ shared + self._towards_shared(own)))
 
     def solve(
         self,
@@ -98,9 +98,12 @@ class ArrowSystem:
         blocks = self._frames + own_more[..., None] * np.eye(own_more.shape[1])
         solved = np.linalg.solve(blocks, np.concatenate((self._mixed, own[..., None]), axis=-1))
         by_shared, by_right = solved[..., :-1], solved[..., -1]
-        reduced = self._shared + np.diag(shared_more) - np.einsum("fps,fpr->sr", self._mixed, by_shared)
-        found = scipy.linalg.solve(reduced, shared - np.einsum("fps,fp->s", self._mixed, by_right), assume_a="pos")
+        reduced = self._shared + np.diag(shared_more) - self._towards_shared(by_shared)
+        found = scipy.linalg.solve(reduced, shared - self._towards_shared(by_right), assume_a="pos")
         return np.concatenate(((by_right - by_shared @ found).ravel(), found))
+
+    def _towards_shared(self, values: np.ndarray) -> np.ndarray:  # (F, P, ...) -> (S, ...)
+        return np.tensordot(self._mixed, values, axes=([0, 1], [0, 1]))
 
     def _split(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         count = self._frames.shape[0] * self._frames.shape[1]
