@@ -13,7 +13,7 @@ from emotag.head.model import HeadModel
 from emotag.head.rotation import axis_angle_to_matrix
 from emotag.perception.tracking.boxed import solve_boxed
 from emotag.perception.tracking.energy import motion_prior, paired_names
-from emotag.perception.tracking.fit import chunks, fit_track, smoothness
+from emotag.perception.tracking.fit import chunks, fit_frames, fit_track, smoothness
 from emotag.perception.tracking.initial import first_focal_length, similarity
 from emotag.perception.tracking.landmark_set import CONTOUR_PAIRS, LEFT_LID_PAIRS, RIGHT_LID_PAIRS, TIED_PAIRS
 from emotag.perception.tracking.observations import Observations, interpolate
@@ -225,6 +225,16 @@ def test_motion_is_recovered(synthetic_head: HeadModel) -> None:
     torch.testing.assert_close(track.eyes_pose, motion[:, 9:15], atol=1e-2, rtol=0)
     torch.testing.assert_close(track.expression, motion[:, EXPRESSION], atol=0.06, rtol=0)
     assert float(track.neck_pose.abs().max()) == 0
+
+
+def test_frames_on_their_own_do_not_hold_each_other(synthetic_head: HeadModel) -> None:
+    person, motion = make_person(synthetic_head), make_motion(synthetic_head)
+    order = torch.tensor([0, len(motion) - 1, 1, len(motion) // 2, 2])  # a smooth path would not meet these
+    seen = observe(synthetic_head, person, motion).select(order)
+    alone = fit_frames(seen, synthetic_head, person, TrackSettings(**EXACT))
+    torch.testing.assert_close(alone.rotation, motion[order, :3], atol=2e-3, rtol=0)
+    held = fit_track(seen, synthetic_head, person, TrackSettings(**EXACT))
+    assert float(alone.reprojection_px.max()) < 0.1 < float(held.reprojection_px.max())
 
 
 def test_named_expressions_and_jaw_stay_in_their_box(synthetic_head: HeadModel) -> None:

@@ -80,15 +80,15 @@ def contact_sheet(
     height, width = images[0].shape[:2]
     modelled = mesh_landmarks(head, track, width, height)[0].numpy()  # (F, 468, 2) pixels
     top, bottom = [], []
-    for row, (frame, image) in enumerate(zip(frames, images, strict=True)):
+    for index, (frame, image) in enumerate(zip(frames, images, strict=True)):
         dotted = image.copy()
-        draw_landmarks(dotted, detected[row][IBUG68, :2], DETECTED)
-        draw_landmarks(dotted, modelled[row][IBUG68], MODELLED)
-        label = f"{frame}: {float(track.reprojection_px[row]):.1f} px"
+        draw_landmarks(dotted, detected[index][IBUG68, :2], DETECTED)
+        draw_landmarks(dotted, modelled[index][IBUG68], MODELLED)
+        label = f"{frame}: {float(track.reprojection_px[index]):.1f} px"
         cv2.putText(dotted, label, (4, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255, 255, 255), 2, cv2.LINE_AA)
         cv2.putText(dotted, label, (4, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (0, 0, 0), 1, cv2.LINE_AA)
         top.append(cv2.resize(dotted, (side, side), interpolation=cv2.INTER_AREA))
-        bottom.append(cv2.resize(draw_mesh(image, head, track, row), (side, side), interpolation=cv2.INTER_AREA))
+        bottom.append(cv2.resize(draw_mesh(image, head, track, index), (side, side), interpolation=cv2.INTER_AREA))
     columns = max(1, (len(top) + 1) // 2)
     rows = []
     for start in range(0, len(top), columns):
