@@ -249,7 +249,7 @@ def _language_table() -> dict[str, str]:
 
 
 _CRASHING = ("kl",)
-"""Languages left out because the library of espeakng-loader 0.2.4 dies on some of their text (digits in Kalaallisut)."""
+"""Left out: the library of espeakng-loader 0.2.4 dies on some of their text (on digits in Kalaallisut)."""
 
 
 def _has_dictionary(identifier: str, code: str) -> bool:
