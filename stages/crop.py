@@ -7,8 +7,9 @@ import numpy as np
 import typer
 
 from emotag.files import atomic
+from emotag.media.kept import KeptFrames
 from emotag.media.sheet import GREEN, YELLOW, contact_sheet, draw_box, spread
-from emotag.media.video import count_frames, frames_at, stream_frames, write_video
+from emotag.media.video import count_frames, frames_at, write_video
 from emotag.perception.crop import crop_frames, face_boxes, find_faces, is_whole_frame, square_path
 from emotag.perception.detection.blazeface import BlazeFace
 from emotag.progress import summary, track
@@ -27,23 +28,24 @@ def crop(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml."
     detector = BlazeFace(workspace.open_models, min_score=settings.crop.min_score)
     frames = count_frames(source)
 
-    faces = find_faces(track(stream_frames(source), f"faces {clip}", frames), detector, settings.crop, source)
+    images = KeptFrames(source)
+    faces = find_faces(track(images, f"faces {clip}", frames), detector, settings.crop, source)
     boxes = square_path(faces, settings.resolution, settings.crop)
     if is_whole_frame(boxes, faces.size, settings.resolution):
         with atomic(target) as partial:
             shutil.copyfile(source, partial)
     else:
-        images = crop_frames(stream_frames(source), boxes, settings.resolution)
-        write_video(target, track(images, f"crop {clip}", frames))
+        squares = crop_frames(images, boxes, settings.resolution)
+        write_video(target, track(squares, f"crop {clip}", frames))
 
     table = frame_table(clip, {"box": boxes, "score": faces.score, "valid": faces.valid})
     metadata = {"engine": detector.engine, "weights": detector.digest, "source_size": list(faces.size)}
     write_table(target.with_suffix(".parquet"), table, metadata)
 
     shown = spread(frames)
-    squares = np.concatenate((boxes[:, :2], boxes[:, :2] + boxes[:, 2:]), axis=1)
+    outlines = np.concatenate((boxes[:, :2], boxes[:, :2] + boxes[:, 2:]), axis=1)
     drawn = [
-        draw_box(draw_box(image, squares[i], GREEN), face_boxes(faces)[i], YELLOW)
+        draw_box(draw_box(image, outlines[i], GREEN), face_boxes(faces)[i], YELLOW)
         for i, image in zip(shown, frames_at(source, shown))
     ]
     captions = [f"{i}  score {faces.score[i]:.2f}" + ("" if faces.valid[i] else "  bridged") for i in shown]

@@ -79,12 +79,26 @@ def _range(frame: av.VideoFrame) -> int:
 def stream_frames(path: Path | str) -> Iterator[np.ndarray]:
     """Yield the frames of a pipeline video in order as (H, W, 3) uint8 RGB. Raises InputError on an unreadable file."""
     converter = ColorConverter()
+    for frame in decode_frames(path):
+        yield converter.to_rgb(frame)
+
+
+def decode_frames(path: Path | str, start: int = 0) -> Iterator[av.VideoFrame]:
+    """Yield the decoded frames of a pipeline video from number `start` on, which must be all-intra unless `start` is 0.
+
+    Raises InputError on an unreadable file.
+    """
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise InputError(f"{path}: holds no video stream")
-            for frame in container.decode(container.streams.video[0]):
-                yield converter.to_rgb(frame)
+            stream = container.streams.video[0]
+            tick = _tick(stream)
+            if start:
+                container.seek(round(start * tick), stream=stream)
+            for frame in container.decode(stream):
+                if not start or round((frame.pts or 0) / tick) >= start:
+                    yield frame
     except FileNotFoundError:
         raise InputError(f"{path}: not found; run the stage that makes it (`dvc repro`)") from None
     except av.error.FFmpegError as error:
@@ -109,7 +123,7 @@ def frames_at(path: Path | str, frames: Sequence[int]) -> list[np.ndarray]:
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            tick = Fraction(1, FPS) / (stream.time_base or Fraction(1, FPS))  # of the stream, a frame
+            tick = _tick(stream)
             for number in frames:
                 container.seek(round(number * tick), stream=stream)
                 at = (frame for frame in container.decode(stream) if round((frame.pts or 0) / tick) >= number)
@@ -122,6 +136,11 @@ def frames_at(path: Path | str, frames: Sequence[int]) -> list[np.ndarray]:
     except av.error.FFmpegError as error:
         raise InputError(f"{path}: cannot be read as video ({error.strerror}); is the file complete?") from None
     return found
+
+
+def _tick(stream: VideoStream) -> Fraction:
+    """Give the length of a frame on the stream's clock."""
+    return Fraction(1, FPS) / (stream.time_base or Fraction(1, FPS))
 
 
 def count_frames(path: Path | str) -> int:
