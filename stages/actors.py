@@ -12,7 +12,6 @@ from emotag.actors.truth import write_truth
 from emotag.files import write_json
 from emotag.head.model import HeadModel, digest
 from emotag.media.sheet import contact_sheet, spread
-from emotag.perception.geometry.files import GeometryPaths
 from emotag.progress import progress_bar, summary
 from emotag.tables import FPS
 from stages.run import run
@@ -33,15 +32,10 @@ def actors(take: Annotated[str, typer.Option(help="Take of params.yaml.")]) -> N
     film = Film(head, actor, played, film_settings)
 
     folder = workspace.root / "data" / "actors" / take
-    folder.mkdir(parents=True, exist_ok=True)
-    maps = film_settings.maps
     shown = tuple(spread(played.frames, _SHOWN))
-    with progress_bar(f"actors {take}", played.frames * (2 if maps else 1)) as bar:
-        pictures = film.shoot(workspace.raw(take), folder / "matte.mkv" if maps else None, shown, bar.advance)
-        note = {"head": digest(workspace.open_head)}
-        if maps:
-            paths = GeometryPaths(folder / "depth.mkv", folder / "normal.mkv", folder / "geometry.json")
-            film.survey(paths, {"engine": "actors", **note}, bar.advance)
+    note = {"engine": "actors", "head": digest(workspace.open_head)}
+    with progress_bar(f"actors {take}", played.frames) as bar:
+        pictures = film.shoot(workspace.raw(take), folder if film_settings.maps else None, note, shown, bar.advance)
     table, picture = workspace.file("actors", take, "parquet"), workspace.file("actors", take, "jpg")
     write_truth(table, take, head, actor.shape, played.performance, played.phones, film.camera, note)
     write_json(

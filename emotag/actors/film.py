@@ -1,5 +1,6 @@
 """Filming a take: the video with its sound, and the maps of its truth."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,15 @@ import torch
 
 from emotag.actors.actor import Actor
 from emotag.actors.look.renderer import Renderer
+from emotag.actors.look.truth import Truth
 from emotag.actors.settings import FilmSettings
 from emotag.actors.take import Take
 from emotag.actors.truth import posed
 from emotag.camera import Camera
-from emotag.head.mesh_render import rasterize, vertex_normals
 from emotag.head.model import HeadModel
 from emotag.media.video import AI_MARK, write_lossless, write_video
 from emotag.perception.geometry.estimator import Geometry
 from emotag.perception.geometry.files import GeometryPaths, write_geometry
-from emotag.perception.geometry.tracked_mesh import shade, surface_faces
 
 _BATCH = 32  # frames posed at once
 
@@ -34,52 +34,76 @@ class Film:
     def shoot(
         self,
         video: Path,
-        matte: Path | None,  # lossless .mkv: R = person alpha, G = head alpha, as the matte stage's
+        maps: Path | None,  # folder for matte.mkv (R = person alpha, G = head alpha) and depth, normals
+        metadata: dict[str, Any],  # of the maps
         keep: tuple[int, ...] = (),
         progress: Callable[[], None] = lambda: None,
     ) -> dict[int, np.ndarray]:  # the frames to keep, (H, W, 3) uint8
-        """Write the video with its sound, and the mattes; give some of the frames."""
-        mattes: list[np.ndarray] = []
+        """Write the video with its sound, and the maps; give some of the frames.
+
+        Depth and normals are of the nearest surface, hair and cloth included, `maps_size` pixels wide.
+        """
         kept: dict[int, np.ndarray] = {}
+        with _Spool() as mattes, _Spool() as depths, _Spool() as normals:
 
-        def pictures() -> Iterator[np.ndarray]:
-            for index, vertices in enumerate(self._poses()):
-                frame = self._renderer.frame(vertices, index, truth=matte is not None)
-                if frame.person is not None and frame.head is not None:
-                    mattes.append(np.stack((frame.person, frame.head, np.zeros_like(frame.head)), axis=2))
-                if index in keep:
-                    kept[index] = frame.rgb
-                progress()
-                yield frame.rgb
+            def pictures() -> Iterator[np.ndarray]:
+                for index, vertices in enumerate(self._poses()):
+                    frame = self._renderer.frame(vertices, index, truth=maps is not None)
+                    if frame.truth is not None:
+                        mattes.add(_matte(frame.truth))
+                        depth, normal = self._sampled(frame.truth)
+                        depths.add(depth)
+                        normals.add(normal)
+                    if index in keep:
+                        kept[index] = frame.rgb
+                    progress()
+                    yield frame.rgb
 
-        sound = (self.take.samples, self.take.rate)
-        write_video(video, pictures(), crf=self.settings.crf, intra=False, audio=sound, comment=AI_MARK)
-        if matte is not None:
-            write_lossless(matte, mattes)
+            sound = (self.take.samples, self.take.rate)
+            write_video(video, pictures(), crf=self.settings.crf, intra=False, audio=sound, comment=AI_MARK)
+            if maps is not None:
+                maps.mkdir(parents=True, exist_ok=True)
+                write_lossless(maps / "matte.mkv", mattes)
+                paths = GeometryPaths(maps / "depth.mkv", maps / "normal.mkv", maps / "geometry.json")
+                geometry = (Geometry(d, n.astype(np.float32), d > 0) for d, n in zip(depths, normals))
+                write_geometry(paths, geometry, relative=False, metadata=metadata)
         return kept
 
-    def survey(
-        self,
-        paths: GeometryPaths,
-        metadata: dict[str, Any],
-        progress: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Write depth and normals of the mesh (without hair, as every head model is), `maps_size` pixels wide."""
-        side = self.settings.maps_size
-        camera = self.camera.resized(side, side)
-        faces, surface = self.head.faces.numpy(), surface_faces(self.head)
-
-        def frames() -> Iterator[Geometry]:
-            for vertices in self._poses():
-                pixels, depth = camera.project(torch.from_numpy(vertices))
-                projected = np.concatenate((pixels.numpy(), depth.numpy()[:, None]), axis=1)
-                raster = rasterize(projected, surface, side, side)
-                normals = vertex_normals(vertices, faces)
-                progress()
-                yield shade(raster.triangles, raster.weights, raster.depth, surface, normals)
-
-        write_geometry(paths, frames(), relative=False, metadata=metadata)
+    def _sampled(self, truth: Truth) -> tuple[np.ndarray, np.ndarray]:  # (h, w) float32, (h, w, 3) float16
+        """Take the nearest pixels: depths of two surfaces have no meaningful mean."""
+        side = min(self.settings.maps_size, self.settings.size)
+        at = ((np.arange(side) + 0.5) * self.settings.size / side).astype(int)
+        return truth.depth[at][:, at], truth.normal[at][:, at].astype(np.float16)
 
     def _poses(self) -> Iterator[np.ndarray]:  # each (V, 3) float32 metres, world
         for start in range(0, self.take.frames, _BATCH):
             yield from posed(self.head, self.actor.shape, self.take.performance, start, start + _BATCH).numpy()
+
+
+def _matte(truth: Truth) -> np.ndarray:  # (H, W, 3) uint8
+    return np.stack((truth.person, truth.head, np.zeros_like(truth.head)), axis=2)
+
+
+class _Spool:
+    """Arrays of one shape and type that wait on disk, so that a long take needs no more memory than a short one."""
+
+    def __enter__(self) -> "_Spool":
+        self._file = tempfile.TemporaryFile()
+        self._like = np.zeros(0)
+        self._count = 0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, array: np.ndarray) -> None:
+        """Append an array."""
+        self._like = array
+        self._count += 1
+        self._file.write(np.ascontiguousarray(array).data)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        self._file.seek(0)
+        for _ in range(self._count):
+            block = self._file.read(self._like.nbytes)
+            yield np.frombuffer(block, dtype=self._like.dtype).reshape(self._like.shape)

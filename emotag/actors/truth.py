@@ -63,7 +63,7 @@ def write_truth(
         columns[f"p_{emotion}"] = performance.p_emo[:, index].astype(np.float32)
     columns["e"] = performance.e.astype(np.float32)
     columns["phone"] = phones_at(phones, frames)
-    write_table(path, frame_table(take, columns), {"engine": "actors", **metadata})
+    write_table(path, frame_table(take, columns), metadata)
 
 
 def phones_at(phones: tuple[Phone, ...], frames: int) -> list[str]:  # (T,)
