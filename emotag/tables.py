@@ -79,11 +79,15 @@ def to_numpy(
     values: pa.Array | pa.ChunkedArray,  # (N,) bool, integers, floats or fixed-size lists of them; no nulls
 ) -> np.ndarray:
     """Give a copy of an Arrow array as (N,), or (N, n) for lists."""
-    array = pa.concat_arrays(values.chunks) if isinstance(values, pa.ChunkedArray) else values
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if not len(array):
+        empty = np.zeros(0, getattr(array.type, "value_type", array.type).to_pandas_dtype())
+        return empty.reshape(0, array.type.list_size) if pa.types.is_fixed_size_list(array.type) else empty
     if pa.types.is_fixed_size_list(array.type):
         return to_numpy(array.flatten()).reshape(len(array), array.type.list_size)
     if pa.types.is_boolean(array.type):
-        return np.from_dlpack(array.cast(pa.uint8())).astype(bool)
+        bits = np.unpackbits(np.frombuffer(array.buffers()[1], np.uint8), bitorder="little")
+        return bits[array.offset : array.offset + len(array)].astype(bool)
     return np.from_dlpack(array).copy()
 
 
