@@ -22,11 +22,14 @@ _STYLES = {
 }
 """How each style grows, how many strands are tried, and how wide they are drawn (metres: each stands for several)."""
 _EXTRA = {"bun": (styles.bun, 900), "ponytail": (styles.ponytail, 1200)}
+_CORES, _CORE_WIDTH, _CORE_DEPTH, _CORE_LENGTH, _CORE_SHADE = 420, 0.0065, 0.005, 0.9, 0.55
+"""Of the locks under the hair: how many, metres wide, metres deep, share of a strand's length, of its brightness."""
+_CORE_MARGIN = 0.013  # metres inside the hairline that they begin
 _GREY = (0.58, 0.57, 0.56)
 
 
 def make_hair(body: Anatomy, hair: Hair, rng: np.random.Generator, share: float = 1.0) -> Strands | None:
-    """Grow the hair of a head; None when it is shaved; `share` of its strands. Colours are without shadows (see `shadowed`)."""
+    """Grow the hair of a head, `share` of its strands; None when it is shaved. `shadowed` darkens it afterwards."""
     if hair.style == "shaved":
         return None
     style, count, width = _STYLES[hair.style]
@@ -94,3 +97,30 @@ def shadowed(strands: Strands, maps: ShadowMaps) -> Strands:
     light = np.clip(light / 0.72, 0, 1)
     colours = strands.colours * np.concatenate((np.repeat(0.16 + 0.84 * light, 3, axis=2), light**1.5), axis=2)
     return Strands(strands.points, strands.normals, colours.astype(np.float32), strands.widths, strands.roots)
+
+
+def core(strands: Strands, body: Anatomy, hair: Hair, rng: np.random.Generator) -> Strands:
+    """Wide, dark, smooth locks just under the hair, which close its gaps: they stand for what lies deeper."""
+    knots = strands.points.shape[1]
+    scale, root = body.scale, strands.points[:, 0].astype(np.float64)
+    inner = np.flatnonzero(
+        body.scalp(root - np.array([0, _CORE_MARGIN * scale, 0]), hair.hairline, 0.002 * scale) > 0.5
+    )
+    chosen = rng.choice(inner, min(_CORES, len(inner)), replace=False)
+    points = strands.points[chosen]
+    for _ in range(3):
+        points[:, 1:-1] = 0.25 * points[:, :-2] + 0.5 * points[:, 1:-1] + 0.25 * points[:, 2:]
+    share = np.linspace(0, 1, knots)
+    depth = _CORE_DEPTH * scale * np.minimum(4 * share, 1)
+    points = points - depth[:, None] * strands.normals[chosen]
+    taper = np.sqrt(np.clip(np.minimum(share / 0.15 + 0.2, (_CORE_LENGTH - share) / 0.25), 0, 1))
+    colours = _CORE_SHADE * strands.colours[chosen]
+    colours[..., 3] = 0
+    widths = np.broadcast_to(_CORE_WIDTH * scale * taper, (len(chosen), knots))
+    return Strands(
+        points.astype(np.float32),
+        strands.normals[chosen],
+        colours,
+        widths.astype(np.float32),
+        None,
+    )

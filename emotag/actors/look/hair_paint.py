@@ -29,7 +29,7 @@ def paint_hair(paint: Paint, body: Anatomy, atlas: Atlas, look: Look, rng: np.ra
     if shaved:
         cover = scalp * (0.30 + 0.25 * dots) * np.clip(2.5 * look.hair.length, 0.15, 1)
     else:
-        cover = scalp**1.5 * (0.72 + 0.06 * texture_noise(rng, shape, 0.002 / texel))
+        cover = scalp**1.5 * (0.84 + 0.06 * texture_noise(rng, shape, 0.002 / texel))
     _tint(paint, hair * (1.0 if shaved else 0.40), cover, dull=0.8)
 
     kind = look.hair.beard

@@ -183,7 +183,10 @@ def _falling(comb: Comb, end: float, length: float, inwards: float) -> np.ndarra
         lambda t: height * (0.5 + 0.9 * min(4 * t, 1)) + 0.002 + 0.05 * t * s,
     )  # fmt: skip
     points = trimmed(comb, points, lambda p: end + 0 * p[..., 0], 0.008 * s)
-    points = clump(points, comb.rng, 20, 0.30)
+    # Some from the nape are led around the neck to its front, where nobody wears them.
+    low = points[..., 1] < body.ear_bottom
+    astray = low & (points[..., 2] > body.ear_centre[2] - 0.03 * s) & (np.abs(points[..., 0]) < 0.95 * edge)
+    points = clump(points[~astray.any(1)], comb.rng, 20, 0.30)
     points = waves(points, comb.rng, 0.010 * comb.hair.wave * s, 0.075 * s, 0.35, 0.05)
     return frizz(points, comb.rng, 0.0013, 0.02)
 
@@ -220,7 +223,7 @@ def knot_place(body: Anatomy, hair: Hair) -> np.ndarray:  # (3,)
     skull = body.vertices[body.vertices[:, 1] > body.ear_bottom]
     back = float(skull[:, 2].min())
     if hair.style == "bun":
-        return np.array([0.0, body.crown + 0.010 * s, back + 0.040 * s])
+        return np.array([0.0, body.crown - 0.008 * s, back + 0.026 * s])
     return np.array([0.0, body.crown - 0.040 * s, back - 0.006 * s])
 
 

@@ -16,6 +16,7 @@ from emotag.actors.look.raster_kernels import rasterize
 DIRECTIONS = 128
 _MAP = 320  # samples of a shadow map's side
 _BIAS = 0.0025  # metres
+_REACH = 2.2  # samples about a point that a lookup may read
 _BLUR = 10.0  # concentration that lamps are widened to, so that the directions sample them
 _STRAND_LETS = 0.22  # light that passes a layer of hair
 _STRAND_DEPTH = 0.012  # metres of hair that take the rest away
@@ -28,6 +29,10 @@ class Transfer:
     directions: np.ndarray  # (D, 3) rest axes
     received: np.ndarray  # (V, D) float32 visibility × cosine
     offered: np.ndarray  # (V, D) float32 cosine
+
+    def only(self, which: np.ndarray) -> "Transfer":
+        """Give some of the vertices."""
+        return Transfer(self.directions, self.received[which], self.offered[which])
 
     def shade(self, room: Room, turn: np.ndarray, albedo: np.ndarray) -> np.ndarray:  # (3, 3), (3,) -> (V, 3) float32
         """Share of the unshadowed light left at each vertex when the head is turned, with light that skin hands on."""
@@ -81,17 +86,31 @@ def shadow_maps(
 def transfer(maps: ShadowMaps, points: np.ndarray, normals: np.ndarray) -> Transfer:
     """Precompute what vertices (V, 3) with normals (V, 3) receive."""
     cosine = np.maximum(normals @ maps.directions.T, 0).astype(np.float32)
-    seen = visibility(maps, points + 0.001 * normals, _BIAS)
+    seen = visibility(maps, points, _BIAS, normals)
     return Transfer(maps.directions, seen * cosine, cosine)
 
 
-def visibility(maps: ShadowMaps, points: np.ndarray, bias: float) -> np.ndarray:  # (N, 3) -> (N, D) float32
-    """How much of each direction each point sees, 0–1."""
+def visibility(
+    maps: ShadowMaps,
+    points: np.ndarray,  # (N, 3)
+    bias: float,  # metres
+    normals: np.ndarray | None = None,  # (N, 3) of the surface that the points lie on
+) -> np.ndarray:  # (N, D) float32
+    """How much of each direction each point sees, 0–1.
+
+    A surface seen at a grazing angle is steep in the map: there its points are moved out along their normals, by as
+    much as a lookup reaches, so that it does not shade itself.
+    """
     out = np.empty((len(points), DIRECTIONS), np.float32)
     relative = (points - maps.middle).astype(np.float32)
     for d in range(DIRECTIONS):
         axes = np.stack((maps.right[d] * maps.scale, -maps.up[d] * maps.scale, maps.directions[d]), axis=1)
-        _look(relative @ axes.astype(np.float32), maps.solid[d], maps.hair[d], np.float32(bias), out[:, d])
+        moved = relative
+        if normals is not None:
+            cosine = normals @ maps.directions[d]
+            out_by = _REACH / maps.scale * np.sqrt(np.maximum(1 - cosine**2, 0))
+            moved = relative + (out_by[:, None] * normals).astype(np.float32)
+        _look(moved @ axes.astype(np.float32), maps.solid[d], maps.hair[d], np.float32(bias), out[:, d])
     return out
 
 

@@ -15,7 +15,7 @@ from emotag.actors.look.background import paint_background, vignette
 from emotag.actors.look.clothes import cloth_offset
 from emotag.actors.look.colour import film_curve
 from emotag.actors.look.facial_hair import make_facial_hair
-from emotag.actors.look.hair import make_hair, shadowed
+from emotag.actors.look.hair import core, make_hair, shadowed
 from emotag.actors.look.lids import lid_curves
 from emotag.actors.look.light import make_room, polynomial
 from emotag.actors.look.look import Look
@@ -34,6 +34,7 @@ _TEXELS_A_PIXEL = 1.75  # height of the atlas over the picture's
 _ATLAS_RANGE = (384, 2048)
 _OPEN_JAW = 0.10  # radians: the mouth is a little open when shadows are measured, so that inner lips see light
 _MOUTH_FADE = 0.026  # metres behind the lips at which the mouth's light has fallen to a third
+_LITTLE = 0.02  # share of a joint below which its shadows do not count
 _OPENING = 0.022  # metres between the lips that let all light in
 _SOFTNESS = 0.9  # pixels of a picture of 512 at Lens.softness = 1, standard deviation
 _NOISE_LEVELS = 2.6  # standard deviation of camera noise at Lens.noise = 1, display values
@@ -73,9 +74,11 @@ class Renderer:
         self._bounce = 0.75 * base_tone(look.skin)
         hair = make_hair(body, look.hair, rng, strand_share)
         maps = self._shadow_maps(head, shape, None if hair is None else hair.points.reshape(-1, 3))
-        kinds = [make_facial_hair(body, look, rng, strand_share)] + (
-            [] if hair is None else [seen_strands(shadowed(hair, maps), body, room, self.canvas)]
-        )
+        kinds = [make_facial_hair(body, look, rng, strand_share)]
+        if hair is not None:
+            dark = shadowed(hair, maps)
+            layers = [dark] if look.hair.style == "short" else [core(dark, body, look.hair, rng), dark]
+            kinds += [seen_strands(layer, body, room, self.canvas) for layer in layers]
         self._strands = StrandPass(kinds, body, room, self.canvas)
         self._bind(head, body)
         self._scratch = threading.local()
@@ -93,7 +96,13 @@ class Renderer:
         self._inside = np.flatnonzero(np.isin(kind, MOUTH))
         lips = body.landmarks[62]
         self._depth = np.exp(-np.maximum(lips[2] - 0.004 - body.vertices[self._inside, 2], 0) / _MOUTH_FADE)
-        self._trunk_share = follows[self._skin, :1].astype(np.float32)
+        # Shadows turn with the head or with the trunk; the neck's skin has a share of both.
+        trunk_share = follows[:, :1].astype(np.float32)
+        shares = (1 - trunk_share, trunk_share)
+        kept = [np.flatnonzero(share[self._skin, 0] > _LITTLE) for share in shares]
+        self._lit = [self._skin[which] for which in kept]
+        self._shares = [share[ids] for share, ids in zip(shares, self._lit)]
+        self._transfers = [self._transfer.only(which) for which in kept]
 
     def _shadow_maps(self, head: HeadModel, shape: Tensor, hair: np.ndarray | None) -> ShadowMaps:
         """Measure what the head hides from itself, and what each skin vertex receives."""
@@ -179,10 +188,9 @@ class Renderer:
         embedding = self._head.landmarks68
         corners = self._body.faces[embedding.triangles.numpy()]
         marks = np.einsum("lkc,lk->lc", points[corners][..., :2], embedding.weights.numpy())
-        shade = np.ones_like(vertices)
-        of_head = self._transfer.shade(self._room, skull.turn, self._bounce)
-        of_trunk = self._transfer.shade(self._room, trunk.turn, self._bounce)
-        shade[self._skin] = of_head + (of_trunk - of_head) * self._trunk_share
+        shade = np.zeros_like(vertices)
+        for part, ids, turn, share in zip(self._transfers, self._lit, (skull.turn, trunk.turn), self._shares):
+            shade[ids] += share * part.shade(self._room, turn, self._bounce)
         lips = (vertices[corners[[62, 66]]] * embedding.weights.numpy()[[62, 66], :, None]).sum(1)
         gap = float(np.linalg.norm(lips[0] - lips[1]))
         shade[self._inside] = (self._depth * (0.25 + 0.75 * min(gap / _OPENING, 1.0)))[:, None]

@@ -13,7 +13,7 @@ from emotag.actors.look.light import TABLE
 _SKIN, _TORSO = int(Material.SKIN), int(Material.TORSO)
 _LEFT_EYE, _RIGHT_EYE = int(Material.LEFT_EYE), int(Material.RIGHT_EYE)
 _CURVE = np.float32(CURVE_STEPS / np.sqrt(CURVE_RANGE))
-_SAME = np.float32(1.004)  # nearness of samples of one surface, larger over smaller
+SAME = np.float32(1.004)  # nearness of samples of one surface, larger over smaller
 _REFLECTANCE = np.float32(0.030)  # of skin and water at normal incidence
 _WET = np.float32(0.58)  # gloss above which a surface begins to be wet
 RELIEF_LIMIT = 0.7
@@ -252,7 +252,7 @@ def resolve(canvas, posed, nearness, identity, ids, used, out):  # type: ignore[
                     same = False
             red, green, blue = backdrop[row, column, 0], backdrop[row, column, 1], backdrop[row, column, 2]
             if hit > 0:
-                if same and high < low * _SAME:
+                if same and high < low * SAME:
                     first = material[ids[0]]
                     for k in range(1, 4):
                         same = same and material[ids[k]] == first
@@ -277,7 +277,7 @@ def resolve(canvas, posed, nearness, identity, ids, used, out):  # type: ignore[
                         for j in range(k + 1, 4):
                             if not used[j] and ids[j] < n_faces and material[ids[j]] == material[ids[k]]:
                                 other = nearness[2 * row + (j >> 1), 2 * column + (j & 1)]
-                                if max(near, other) < min(near, other) * _SAME:
+                                if max(near, other) < min(near, other) * SAME:
                                     used[j] = True
                                     count += f32(1.0)
                         x = f32(2 * column + (k & 1)) + (f32(0.75) if k < 2 else f32(0.25))

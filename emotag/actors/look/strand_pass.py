@@ -15,6 +15,8 @@ from emotag.actors.look.strands import Roots, Strands
 from emotag.camera import CAMERA_DISTANCE
 
 _SHINE = np.float32(0.45)
+_GLIMPSE = 1.5
+"""Samples, over the pitches of a view in a picture of 512, up to which a segment counts as hidden."""
 _YAWS, _PITCHES = (-70, -48, -28, -9, 9, 28, 48, 70), (-22, 0, 22)
 """Degrees that the head is turned by to find which strands show; a frame uses the two next to it."""
 
@@ -64,7 +66,7 @@ def seen_strands(strands: Strands, body: Anatomy, room: Room, canvas: Canvas) ->
     """Find in which views each segment shows, and drop strands that never do: most lie under others.
 
     The head is drawn turned to a grid of views; a segment counts when it or a neighbour along the strand is nearest at
-    some sample.
+    more than a few samples.
     """
     trial = StrandPass([strands], body, room, canvas)
     height, width = canvas.backdrop.shape[:2]
@@ -75,7 +77,7 @@ def seen_strands(strands: Strands, body: Anatomy, room: Room, canvas: Canvas) ->
     zoom = np.float32(0.4 * min(height, width) / max(canvas.focal * reach, 1e-6))
     shown = np.zeros((count, knots), np.uint8)
     for view, yaw in enumerate(_YAWS):
-        seen = np.zeros(count * (knots - 1), bool)
+        seen = np.zeros(count * (knots - 1), np.int64)
         for pitch in _PITCHES:
             turn = Rotation.from_euler("xy", [pitch, yaw], degrees=True).as_matrix()
             shift = -turn @ body.head_centre
@@ -86,9 +88,9 @@ def seen_strands(strands: Strands, body: Anatomy, room: Room, canvas: Canvas) ->
             project(posed, canvas.focal, np.float32(width), np.float32(height), np.float32(CAMERA_DISTANCE), points)
             rasterize(points, faces, nearness, identity)
             trial.draw(posed, Rigid(turn * zoom, shift * zoom), nearness, identity)
-            seen[np.unique(identity[identity >= len(canvas.faces)]) - len(canvas.faces)] = True
+            seen += np.bincount(identity[identity >= len(canvas.faces)] - len(canvas.faces), minlength=len(seen))
         grown = np.zeros((count, knots + 1), bool)
-        grown[:, 1:knots] = seen.reshape(count, knots - 1)
+        grown[:, 1:knots] = seen.reshape(count, knots - 1) > _GLIMPSE * min(height, width) / 512
         grown[:, :-1] |= grown[:, 1:].copy()
         grown[:, 2:] |= grown[:, 1:-1].copy()
         shown |= grown[:, :knots].astype(np.uint8) << view

@@ -8,7 +8,7 @@ import numpy as np
 
 from emotag.actors.look.anatomy import Material
 from emotag.actors.look.kernel_options import KERNEL
-from emotag.actors.look.shading_kernels import Canvas, Posed, weights_at
+from emotag.actors.look.shading_kernels import SAME, Canvas, Posed, weights_at
 
 _TORSO = int(Material.TORSO)
 _SHARP = 0.15  # pixels: less blur than this is none
@@ -53,7 +53,7 @@ def _read(canvas, posed, nearness, identity, person, head, depth, normal):  # ty
     n_faces = canvas.faces.shape[0]
     for row in range(person.shape[0]):
         for column in range(person.shape[1]):
-            hits, own, best, found = 0, 0, f32(0.0), -1
+            hits, own, best, least, total, found = 0, 0, f32(0.0), f32(1e30), f32(0.0), -1
             for k in range(4):
                 r, c = 2 * row + (k >> 1), 2 * column + (k & 1)
                 seen = identity[r, c]
@@ -62,22 +62,24 @@ def _read(canvas, posed, nearness, identity, person, head, depth, normal):  # ty
                 hits += 1
                 if seen >= n_faces or canvas.material[seen] != _TORSO:
                     own += 1
+                total += nearness[r, c]
+                least = min(least, nearness[r, c])
                 if nearness[r, c] > best:
                     best, found = nearness[r, c], seen
             person[row, column], head[row, column] = f32(63.75) * f32(hits), f32(63.75) * f32(own)
             x, y, z = f32(0.0), f32(0.0), f32(0.0)
-            depth[row, column] = f32(0.0)
+            # The four samples lie evenly about the pixel's centre: on one surface their mean is the centre's.
+            near = total * f32(0.25) if hits == 4 and best < least * SAME else best
+            depth[row, column] = f32(1.0) / near if hits > 0 else f32(0.0)
             if found >= n_faces:
                 segment = found - n_faces
                 x, y, z = posed.hair[segment, 3], posed.hair[segment, 4], posed.hair[segment, 5]
-                depth[row, column] = f32(1.0) / best
             elif found >= 0:
                 a, b, c = canvas.faces[found, 0], canvas.faces[found, 1], canvas.faces[found, 2]
-                wa, wb, wc, near = weights_at(posed.points, a, b, c, f32(2 * column + 1), f32(2 * row + 1))
+                wa, wb, wc, _ = weights_at(posed.points, a, b, c, f32(2 * column + 1), f32(2 * row + 1))
                 n = posed.normals
                 x = wa * n[a, 0] + wb * n[b, 0] + wc * n[c, 0]
                 y = wa * n[a, 1] + wb * n[b, 1] + wc * n[c, 1]
                 z = wa * n[a, 2] + wb * n[b, 2] + wc * n[c, 2]
-                depth[row, column] = f32(1.0) / near
             scale = f32(1.0) / np.sqrt(x * x + y * y + z * z + f32(1e-20))
             normal[row, column, 0], normal[row, column, 1], normal[row, column, 2] = x * scale, y * scale, z * scale
