@@ -19,7 +19,8 @@ from emotag.perception.geometry.files import (
     write_geometry,
 )
 from emotag.perception.geometry.picture import GeometrySheet
-from emotag.perception.geometry.tracked_mesh import TrackedMesh, surface_faces
+from emotag.perception.geometry.surface import surface_faces
+from emotag.perception.geometry.tracked_mesh import TrackedMesh
 from emotag.perception.tracking.track import Track
 
 SIZE, FOCAL = 128, 1.9

@@ -5,6 +5,7 @@ import numpy as np
 from emotag.head.mesh_render import rasterize, vertex_normals
 from emotag.head.model import HeadModel
 from emotag.perception.geometry.estimator import Geometry
+from emotag.perception.geometry.surface import surface_faces
 from emotag.perception.tracking.track import Track
 
 
@@ -33,18 +34,6 @@ class TrackedMesh:
         raster = rasterize(projected, self._surface, height, width)
         normals = vertex_normals(vertices.numpy(), self._faces)
         return shade(raster.triangles, raster.weights, raster.depth, self._surface, normals)
-
-
-def surface_faces(head: HeadModel) -> np.ndarray:  # (F', 3)
-    """Give the faces of the head's visible surface: all but those that lie in the mouth's interior altogether.
-
-    Behind open lips nothing is left, so that the mouth's hole is outside the mask: teeth and tongue are not tracked
-    well enough to supervise depth there.
-    """
-    interior = np.zeros(head.n_vertices, dtype=bool)
-    interior[head.regions["mouth_interior"].numpy()] = True
-    faces = head.faces.numpy()
-    return faces[~interior[faces].all(axis=1)]
 
 
 def shade(

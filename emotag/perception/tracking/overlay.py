@@ -7,9 +7,8 @@ import cv2
 import numpy as np
 
 from emotag.files import atomic
-from emotag.head.mesh_render import rasterize, vertex_normals
 from emotag.head.model import HeadModel
-from emotag.perception.geometry.tracked_mesh import surface_faces
+from emotag.perception.geometry.surface import surface_faces
 from emotag.perception.landmarks.ibug68 import IBUG68
 from emotag.perception.tracking.observations import Observations
 from emotag.perception.tracking.quality import mesh_landmarks
@@ -17,6 +16,8 @@ from emotag.perception.tracking.track import Track
 
 DETECTED, MODELLED = (80, 255, 80), (255, 60, 200)  # RGB: green is the detector, magenta the model
 _LIGHT = np.array([0.25, 0.45, 0.86])
+_TINT = np.array([0.85, 0.9, 1.0])
+_FRACTION_BITS = 4  # OpenCV draws at 1/16 pixel
 _QUALITY = 92  # of the JPEG
 
 
@@ -27,20 +28,33 @@ def draw_mesh(
     frame: int,
     opacity: float = 0.6,
 ) -> np.ndarray:  # (H, W, 3) uint8 RGB
-    """Lay the shaded mesh of a frame over its picture."""
+    """Lay the shaded mesh of a frame over its picture.
+
+    Flat triangles, the nearest drawn last: for a look as good as a z-buffer, and without numba's second of start.
+    """
     height, width = image.shape[:2]
     vertices = track.vertices(head, slice(frame, frame + 1))[0]
     pixels, depth = track.camera(width, height).project(vertices)
-    projected = np.concatenate((pixels.numpy(), depth.numpy()[:, None]), axis=1)
     faces = surface_faces(head)
-    raster = rasterize(projected, faces, height, width)
-    normals = vertex_normals(vertices.numpy(), head.faces.numpy())
-    light = 0.25 + 0.75 * np.clip(normals @ _LIGHT, 0, 1)
-    result = image.astype(np.float64)
-    shade = (light[faces[raster.triangles[raster.hit]]] * raster.weights[raster.hit]).sum(axis=1)
-    grey = 255 * shade[:, None] * np.array([0.85, 0.9, 1.0])
-    result[raster.hit] = (1 - opacity) * result[raster.hit] + opacity * grey
-    return np.clip(result, 0, 255).astype(np.uint8)
+    corners = pixels.double().numpy()[faces]  # (F, 3, 2)
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    front = np.flatnonzero(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0] < 0)  # y runs down
+    seen = front[np.argsort(-depth.numpy()[faces[front]].mean(axis=1))]
+    shade = (255 * _light(vertices.numpy()[faces[seen]])).round().astype(int).tolist()
+    places = np.round((corners[seen] - 0.5) * 2**_FRACTION_BITS).astype(np.int32)  # OpenCV's centres are whole numbers
+    layer, covered = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
+    for place, grey in zip(places, shade):
+        cv2.fillConvexPoly(layer, place, grey, cv2.LINE_8, _FRACTION_BITS)
+        cv2.fillConvexPoly(covered, place, 1, cv2.LINE_8, _FRACTION_BITS)
+    share = opacity * covered[..., None]
+    return np.round((1 - share) * image + share * layer[..., None] * _TINT).astype(np.uint8)
+
+
+def _light(corners: np.ndarray) -> np.ndarray:  # (F, 3, 3) metres -> (F,) in [0, 1]
+    """Light falling onto triangles."""
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
+    return 0.25 + 0.75 * np.clip(normals @ _LIGHT, 0, 1)
 
 
 def draw_landmarks(
