@@ -53,6 +53,7 @@ class Anatomy:
     ear_bottom: float  # y
     chin: np.ndarray  # (3,)
     crown: float  # y
+    neck_axis: float  # z of the neck's middle at its base
     neck_base: float  # y of the line between neck and shoulders at the front
     head_centre: np.ndarray  # (3,) inside the skull, low and far back, so that jaw and neck lie in different directions
 
@@ -113,6 +114,7 @@ def anatomy(head: HeadModel, shape: torch.Tensor) -> Anatomy:
     centres = np.array([_sphere_centre(eye) for eye in eyes])
     ears = vertices[regions["ears"]]
     left_ear = ears[ears[:, 0] > 0]
+    ring = vertices[regions["neck_bottom"]]
     chin, crown = landmarks[8], float(vertices[:, 1].max())
     material = materials(head)
     torso = vertices[np.unique(faces[material == Material.TORSO])] if (material == Material.TORSO).any() else None
@@ -132,6 +134,7 @@ def anatomy(head: HeadModel, shape: torch.Tensor) -> Anatomy:
         ear_bottom=float(left_ear[:, 1].min()),
         chin=chin,
         crown=crown,
+        neck_axis=float(0.5 * (ring[:, 2].min() + ring[:, 2].max())),
         neck_base=float(vertices[:, 1].min()) if torso is None else float(torso[:, 1].max()),
         head_centre=np.array([0.0, 0.45 * chin[1], left_ear[:, 2].mean() - 0.006]),
     )

@@ -1,8 +1,9 @@
 """One picture for everything painted: where each surface lies in it, and what point of the rest pose each texel shows.
 
 The left square holds the head's skin as seen from inside the skull, equal-area (Lambert's azimuthal projection, its
-centre at the face, its rim behind the head); the square's corners hold the eyes and the mouth's colours. The right
-half-square column holds the torso, unrolled about the axis through the shoulders.
+centre at the face, its rim behind the head); the square's corners hold the eyes and the mouth's colours. The column
+to its right holds the neck, unrolled about its axis, and below it the torso, unrolled about an axis through the
+shoulders.
 """
 
 from dataclasses import dataclass
@@ -17,8 +18,11 @@ _CORNER = 0.146
 """Side of a square that fits into a corner outside the disc, of the disc's square."""
 EYE_CORNER, MOUTH_CORNER = (0.0, 0.0), (1 - _CORNER, 0.0)
 _EYE_SPAN = 1.1  # half width of what the eye's patch shows, eyeball radii
-_TORSO_ASPECT = 0.5  # width of the torso's panel over its height
-_TORSO_WIDTH = 0.62  # metres the panel's height stands for across the shoulders
+_COLUMN = 0.5  # width of the column of panels, of the square's side
+_NECK_SHARE = 0.25  # of the column's height
+_NECK_BELOW = 0.012  # metres under the chin at which the neck's panel begins
+_NECK_HEIGHT = 0.075  # metres that the panel shows
+_TORSO_WIDTH = 0.62  # metres that the torso's panel shows across the shoulders
 _TORSO_ARC = (-65.0, 190.0)  # degrees about the shoulders' axis: front below … behind
 
 
@@ -26,30 +30,32 @@ _TORSO_ARC = (-65.0, 190.0)  # degrees about the shoulders' axis: front below �
 class Atlas:
     """Texture coordinates and the rest pose seen through them."""
 
-    size: int  # texels, height
-    width: int
+    size: int  # texels of the square's side, the atlas's height
     corners: np.ndarray  # (F, 3, 2) float32 texel coordinates of each face's corners
-    skin: np.ndarray  # (H, H, 3) float32 rest position of each texel of the disc, dilated to all
-    covered: np.ndarray  # (H, H) bool, texels that a face covers
-    torso: np.ndarray | None  # (H, W − H, 3) rest positions of the torso's panel
-    vertex_weights: tuple[np.ndarray, np.ndarray]  # (H, H) triangle, (H, H, 3) barycentric: to paint vertex values
+    skin: np.ndarray  # (H, W, 3) float32 rest position that each texel shows; texels off the surface repeat others
+    triangles: np.ndarray  # (H, W) the face that each texel shows
+    weights: np.ndarray  # (H, W, 3) float32 barycentric
 
-    def painted(self, values: np.ndarray, faces: np.ndarray) -> np.ndarray:  # (V,) -> (H, H) float32
-        """Spread a vertex value over the disc."""
-        triangles, weights = self.vertex_weights
-        return (values[faces[triangles]] * weights).sum(-1).astype(np.float32)
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Texels: height, width."""
+        return self.skin.shape[0], self.skin.shape[1]
 
-    def coarse(self, step: int) -> np.ndarray:  # (N, N, 3)
+    def painted(self, values: np.ndarray, faces: np.ndarray) -> np.ndarray:  # (V,) -> (H, W) float32
+        """Spread a vertex value over the skin."""
+        return (values[faces[self.triangles]] * self.weights).sum(-1).astype(np.float32)
+
+    def coarse(self, step: int) -> np.ndarray:  # (h, w, 3)
         """Rest positions at every `step`-th texel, for soft features."""
         return self.skin[::step, ::step]
 
-    def spread(self, field: np.ndarray) -> np.ndarray:  # (N, N) at some step -> (H, H) float32
+    def spread(self, field: np.ndarray) -> np.ndarray:  # (h, w) at some step -> (H, W) float32
         """Bring a soft feature to full size."""
         step = -(-self.size // field.shape[0])
         grown = cv2.resize(field.astype(np.float32), None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
         # Texel i of the coarse field stands for texel i · step, resize puts it at the middle of its block.
         shift = np.array([[1, 0, -(step - 1) / 2], [0, 1, -(step - 1) / 2]])
-        size = (self.size, self.size)
+        size = self.shape[::-1]
         return np.asarray(cv2.warpAffine(grown, shift, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
     @property
@@ -65,10 +71,15 @@ class Atlas:
 
 
 def make_atlas(body: Anatomy, size: int) -> Atlas:
-    """Lay out a head; `size` is the height of the atlas in texels."""
+    """Lay out a head; `size` is the height of the atlas in texels, a multiple of 8."""
     corners = np.zeros((len(body.faces), 3, 2))
-    skin = body.material == Material.SKIN
-    corners[skin] = _disc(body.vertices - body.head_centre)[body.faces[skin]]
+    skin, torso = body.material == Material.SKIN, body.material == Material.TORSO
+    neck_top = body.landmarks[8, 1] - _NECK_BELOW * body.scale
+    neck = skin & (body.vertices[body.faces, 1].mean(1) < neck_top)
+    disc = skin & ~neck
+    corners[disc] = _disc(body.vertices - body.head_centre)[body.faces[disc]]
+    corners[neck] = _neck(body, neck_top)[body.faces[neck]]
+    corners[torso] = _torso(body)[body.faces[torso]] if torso.any() else 0
     patch = (int(_CORNER * size) - 1) / size
     for material, centre in zip((Material.LEFT_EYE, Material.RIGHT_EYE), body.eye_centres):
         offset = (body.vertices[body.faces[body.material == material]] - centre) / body.eye_radius
@@ -78,15 +89,14 @@ def make_atlas(body: Anatomy, size: int) -> Atlas:
         faces = body.faces[body.material == material]
         if len(faces):
             corners[body.material == material] = _swatch(body.vertices, faces, row, patch)
-    torso = body.material == Material.TORSO
-    width = size
-    if torso.any():
-        width = size + int(size * _TORSO_ASPECT)
-        corners[torso] = _panel(body)[body.faces[torso]]
     corners *= size
-    image, covered, found = _positions(body, corners, skin, size, 0, size)
-    panel = _positions(body, corners, torso, size, size, width - size)[0] if torso.any() else None
-    return Atlas(size, width, corners.astype(np.float32), image, covered, panel, found)
+    column, split = int(_COLUMN * size), int(_NECK_SHARE * size)
+    square = _shown(body, corners, disc, (0, 0), (size, size))
+    panels = [_shown(body, corners, neck, (size, 0), (column, split))]
+    panels.append(_shown(body, corners, torso, (size, split), (column, size - split)))
+    right = [np.concatenate(parts) for parts in zip(*panels)]
+    whole = [np.concatenate(parts, axis=1) for parts in zip(square, right)]
+    return Atlas(size, corners.astype(np.float32), *whole)
 
 
 def _disc(direction: np.ndarray) -> np.ndarray:  # (V, 3) -> (V, 2) in [0, 1]
@@ -96,14 +106,22 @@ def _disc(direction: np.ndarray) -> np.ndarray:  # (V, 3) -> (V, 2) in [0, 1]
     return 0.5 + 0.5 * (radius / flat)[:, None] * np.stack((unit[:, 0], -unit[:, 1]), axis=1)
 
 
-def _panel(body: Anatomy) -> np.ndarray:  # (V, 2) in units of the atlas's height
-    """Torso: x across, angle about the shoulders' axis downwards in the picture from behind to the front's foot."""
+def _neck(body: Anatomy, top: float) -> np.ndarray:  # (V, 2) in units of the atlas's height
+    """Neck: angle about its axis across, the seam behind; height down."""
+    around = np.arctan2(body.vertices[:, 0], body.vertices[:, 2] - body.neck_axis) / (2 * np.pi)
+    down = (top + 0.008 * body.scale - body.vertices[:, 1]) / (_NECK_HEIGHT * body.scale)
+    return np.stack((1 + _COLUMN * (0.5 + around), _NECK_SHARE * np.clip(down, 0, 1)), axis=1)
+
+
+def _torso(body: Anatomy) -> np.ndarray:  # (V, 2) in units of the atlas's height
+    """Torso: x across; angle about the shoulders' axis, from behind down to the front's foot."""
     low, high = _TORSO_ARC
     base = body.vertices[np.unique(body.faces[body.material == Material.TORSO])]
     y, z = body.vertices[:, 1] - (base[:, 1].max() - 0.12 * body.scale), body.vertices[:, 2] - base[:, 2].mean()
     turn = (np.degrees(np.arctan2(y, z)) - low) % 360 + low
-    across = 0.5 + body.vertices[:, 0] / _TORSO_WIDTH
-    return np.stack((1 + _TORSO_ASPECT * np.clip(across, 0, 1), np.clip((high - turn) / (high - low), 0, 1)), axis=1)
+    across = 1 + _COLUMN * np.clip(0.5 + body.vertices[:, 0] / _TORSO_WIDTH, 0, 1)
+    down = np.clip((high - turn) / (high - low), 0, 1)
+    return np.stack((across, _NECK_SHARE + (1 - _NECK_SHARE) * down), axis=1)
 
 
 def _swatch(vertices: np.ndarray, faces: np.ndarray, row: int, patch: float) -> np.ndarray:  # (N, 3, 2)
@@ -117,16 +135,20 @@ def _swatch(vertices: np.ndarray, faces: np.ndarray, row: int, patch: float) -> 
     return np.array(MOUTH_CORNER) + patch * np.stack((u, v), axis=-1)
 
 
-def _positions(
-    body: Anatomy, corners: np.ndarray, chosen: np.ndarray, height: int, left: int, width: int
-) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Rasterise the rest pose in texture space; texels off the surface take the nearest texel's."""
-    place = corners[chosen].copy()
-    place[..., 0] -= left
-    stretched = (np.ptp(place, axis=1) > 0.25 * height).any(1)  # across the rim, behind the head
+def _shown(
+    body: Anatomy, corners: np.ndarray, chosen: np.ndarray, corner: tuple[int, int], size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # (h, w, 3), (h, w), (h, w, 3)
+    """What each texel of a panel (left, top; width, height) shows; texels off the surface take the nearest one's."""
+    width, height = size
+    index = np.flatnonzero(chosen)
+    place = corners[chosen] - corner
+    stretched = (np.ptp(place, axis=1) > 0.25 * width).any(1)  # across a seam, behind the head
+    index, place = index[~stretched], place[~stretched]
+    if not len(index):
+        points = np.broadcast_to(body.head_centre.astype(np.float32), (height, width, 3))
+        return points, np.zeros((height, width), np.int64), np.zeros((height, width, 3), np.float32)
     flat = np.concatenate((place.reshape(-1, 2), np.ones((place.size // 2, 1))), axis=1)
-    raster = rasterize(flat, np.arange(len(flat)).reshape(-1, 3)[~stretched], height, width, cull=False)
-    index = np.flatnonzero(chosen)[~stretched]
+    raster = rasterize(flat, np.arange(len(flat)).reshape(-1, 3), height, width, cull=False)
     missing = (~raster.hit).astype(np.uint8)
     _, label = cv2.distanceTransformWithLabels(missing, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
     rows, columns = np.nonzero(raster.hit)
@@ -136,4 +158,4 @@ def _positions(
     triangles = index[np.maximum(raster.triangles, 0)].ravel()[nearest].reshape(height, width)
     weights = raster.weights.reshape(-1, 3)[nearest].reshape(height, width, 3)
     points = np.einsum("hwkc,hwk->hwc", body.vertices[body.faces[triangles]].astype(np.float32), weights)
-    return points, raster.hit, (triangles, weights)
+    return points, triangles, weights

@@ -72,36 +72,19 @@ def cloth_offset(body: Anatomy, clothes: Clothes) -> np.ndarray:  # (V,) float32
     return (np.where(near & outer, cover, 0) * _THICKNESS[clothes.garment] * body.scale).astype(np.float32)
 
 
-def paint_clothes(paint: Paint, body: Anatomy, atlas: Atlas, clothes: Clothes, rng: np.random.Generator) -> Paint:
-    """Dress the disc below the neckline in place, and give the torso's panel."""
-    skin_below = body.landmarks[8, 1] - 0.02 * body.scale
-    _dress(paint, atlas.skin, body, clothes, rng, only=atlas.skin[..., 1] < skin_below)
-    if atlas.torso is None:
-        return Paint(np.zeros((atlas.size, 0, 3)), np.zeros((atlas.size, 0)), np.zeros((atlas.size, 0)))
-    shape = atlas.torso.shape[:2]
-    chest = atlas.skin[..., 1] < skin_below
-    bare = np.median(paint.albedo[chest & (neckline(body, clothes).above(atlas.skin) > 0)], axis=0)
-    mottle = 1 + 0.03 * fractal(rng, shape, 30, 4)
-    panel = Paint(
-        (bare * mottle[..., None]).astype(np.float32), np.full(shape, 0.28, np.float32), np.zeros(shape, np.float32)
-    )
-    _dress(panel, atlas.torso, body, clothes, rng, only=np.ones(shape, bool))
-    return panel
-
-
-def _dress(
-    paint: Paint, where: np.ndarray, body: Anatomy, clothes: Clothes, rng: np.random.Generator, only: np.ndarray
-) -> None:
-    s = body.scale
+def paint_clothes(paint: Paint, body: Anatomy, atlas: Atlas, clothes: Clothes, rng: np.random.Generator) -> None:
+    """Dress everything below the neckline, in place."""
+    where, s = atlas.skin, body.scale
     line = neckline(body, clothes)
-    above = np.where(only, line.above(where), 1.0)
+    below_chin = where[..., 1] < body.landmarks[8, 1] - 0.014 * s
+    above = np.where(below_chin, line.above(where), 1.0)
     cover = smoothstep(above, 0.0006 * s, -0.0006 * s)
     colour, weave, relief = _fabric(where, above, line, clothes, rng, s)
     paint.albedo[:] = mix(paint.albedo, colour * weave[..., None], cover)
     paint.gloss[:] = paint.gloss * (1 - cover) + 0.04 * cover
     paint.relief[:] = paint.relief * (1 - cover) + relief * cover
     # The collar's edge throws a thin shadow on the neck.
-    shadow = np.exp(-((np.maximum(above, 0) / (0.0045 * s)) ** 2)) * (1 - cover) * only
+    shadow = np.exp(-((np.maximum(above, 0) / (0.0045 * s)) ** 2)) * (1 - cover) * below_chin
     paint.albedo *= (1 - 0.45 * shadow)[..., None]
     paint.albedo *= 1 - 0.3 * (cover * np.exp(-(((above + 0.001 * s) / (0.0012 * s)) ** 2)))[..., None]
 

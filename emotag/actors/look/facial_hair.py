@@ -14,6 +14,7 @@ _KNOTS = 6
 _BROW_HAIRS, _LASHES, _BEARD_HAIRS = 380, 70, 7500
 _UPPER = ((36, 37, 38, 39), (45, 44, 43, 42))  # from the outer corner inwards
 _LOWER = ((36, 41, 40, 39), (45, 46, 47, 42))
+_GREY = 0.25  # linear
 _DARK = 0.045
 """Linear luminance above which brows and lashes are darker than the hair."""
 
@@ -179,7 +180,8 @@ def _strands(
 ) -> Strands:
     count, knots = points.shape[:2]
     own = colour * np.exp(rng.normal(0, 0.18, (count, 1)))
-    own[rng.random(count) < grey] = 0.25
+    share = np.clip(grey + rng.normal(0, 0.22, count), 0, 1) * (grey > 0)
+    own = own + share[:, None] * (_GREY - own)
     colours = np.empty((count, knots, 4), np.float32)
     colours[..., :3] = np.clip(own[:, None], 0, 1)
     colours[..., 3] = 0.5

@@ -73,9 +73,9 @@ def strand_colours(hair: Hair, shape: tuple[int, int], rng: np.random.Generator)
     """Each strand its own shade, darker at the root, some grey; the last channel is the share of highlights."""
     count, knots = shape
     own = to_linear(hair.colour) * np.exp(rng.normal(0, 0.13, (count, 1)) + rng.normal(0, 0.03, (count, 3)))
-    grey = rng.random(count) < hair.grey
-    white = to_linear(_GREY) * np.exp(rng.normal(0, 0.15, (int(grey.sum()), 1)))
-    own[grey] = mix(own[grey], white, 0.72)
+    # Grey hair is white strands among coloured ones, but locks are seen, which mix them.
+    white = to_linear(_GREY) * np.exp(rng.normal(0, 0.12, (count, 1)))
+    own = mix(own, white, np.clip(hair.grey + rng.normal(0, 0.22, count), 0, 1) * (hair.grey > 0))
     along = np.linspace(0, 1, knots)[:, None]
     colours = np.empty((count, knots, 4), np.float32)
     colours[..., :3] = np.clip(own[:, None] * (0.72 + 0.42 * along), 0, 1)

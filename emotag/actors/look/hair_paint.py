@@ -20,7 +20,7 @@ def paint_hair(paint: Paint, body: Anatomy, atlas: Atlas, look: Look, rng: np.ra
     hair = to_linear(look.hair.colour) * (1 - look.hair.grey) + to_linear((0.5, 0.5, 0.5)) * look.hair.grey
     where = atlas.coarse(2)
     ears = atlas.painted(body.ears, body.faces)
-    shape = (atlas.size, atlas.size)
+    shape = atlas.shape
     dots = pore_field(rng, shape, 0.0011 / texel)
 
     shaved = look.hair.style == "shaved"

@@ -17,7 +17,7 @@ _YELLOW_TEETH, _WHITE_TEETH = (0.84, 0.77, 0.62), (0.93, 0.91, 0.86)
 
 def paint_lips(paint: Paint, body: Anatomy, atlas: Atlas, look: Look, rng: np.random.Generator) -> None:
     """Redden the lips up to a soft vermilion border, with fine vertical lines and gloss."""
-    face, shape, texel = look.face, (atlas.size, atlas.size), texel_size(atlas)
+    face, shape, texel = look.face, atlas.shape, texel_size(atlas)
     membership = cv2.GaussianBlur(atlas.painted(body.lips, body.faces), (0, 0), 0.0006 * body.scale / texel)
     membership = membership + 0.04 * texture_noise(rng, shape, 0.0016 / texel)
     border = 0.42 if face.lip_colour is None else 0.38
@@ -43,7 +43,7 @@ def paint_lips(paint: Paint, body: Anatomy, atlas: Atlas, look: Look, rng: np.ra
 
 def vertical_lines(atlas: Atlas, rng: np.random.Generator, texel: float) -> np.ndarray:
     """Fine lines across the lips, 0–1: noise stretched along the picture's columns."""
-    shape = (atlas.size, atlas.size)
+    shape = atlas.shape
     lines = cv2.GaussianBlur(rng.standard_normal(shape, dtype=np.float32), (0, 0), 0.5, sigmaY=0.004 / texel)
     wide = cv2.GaussianBlur(rng.standard_normal(shape, dtype=np.float32), (0, 0), 0.0006 / texel, sigmaY=0.005 / texel)
     lines = lines / lines.std() + 1.2 * wide / wide.std()

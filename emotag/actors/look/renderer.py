@@ -15,6 +15,7 @@ from emotag.actors.look.background import paint_background, vignette
 from emotag.actors.look.clothes import cloth_offset
 from emotag.actors.look.colour import film_curve
 from emotag.actors.look.facial_hair import make_facial_hair
+from emotag.actors.look.glasses import make_glasses
 from emotag.actors.look.hair import core, make_hair, shadowed
 from emotag.actors.look.lids import lid_curves
 from emotag.actors.look.light import make_room, polynomial
@@ -51,7 +52,7 @@ class Renderer:
         self._head = head
         self._body = body = anatomy(head, shape)
         rng = np.random.default_rng(look.seed)
-        size = int(np.clip(_TEXELS_A_PIXEL * max(camera.width, camera.height), *_ATLAS_RANGE)) // 2 * 2
+        size = int(np.clip(_TEXELS_A_PIXEL * max(camera.width, camera.height), *_ATLAS_RANGE)) // 8 * 8
         atlas = make_atlas(body, size)
         room = make_room(look.light, look.lens)
         self._room = room
@@ -79,6 +80,8 @@ class Renderer:
             dark = shadowed(hair, maps)
             layers = [dark] if look.hair.style == "short" else [core(dark, body, look.hair, rng), dark]
             kinds += [seen_strands(layer, body, room, self.canvas) for layer in layers]
+        if look.glasses:
+            kinds.append(make_glasses(body, rng))
         self._strands = StrandPass(kinds, body, room, self.canvas)
         self._bind(head, body)
         self._scratch = threading.local()

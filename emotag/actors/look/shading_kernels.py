@@ -192,7 +192,7 @@ def shade_surface(canvas, posed, face, x, y):  # type: ignore[no-untyped-def]
     rz = f32(2.0) * facing * nz - vz
     graze = f32(1.0) - facing
     graze2 = graze * graze
-    strength = _REFLECTANCE + f32(0.55) * graze2 * graze2 * graze
+    strength = _REFLECTANCE + f32(0.40) * graze2 * graze2 * graze
     if table == 2:
         sr, sg, sb = mirror(mirrors, 2, rx, ry, rz)
         strength = (f32(0.03) + f32(0.4) * graze2 * graze2 * graze) * dim_r

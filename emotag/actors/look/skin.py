@@ -35,11 +35,11 @@ _RELIEF = 0.000035  # metres, of pores
 
 @dataclass
 class Paint:
-    """What is painted on the disc of the atlas; modified in place by each painter."""
+    """What is painted on the skin and the cloth; modified in place by each painter."""
 
-    albedo: np.ndarray  # (H, H, 3) float32 linear
-    gloss: np.ndarray  # (H, H) float32, 0 dull … 1 wet
-    relief: np.ndarray  # (H, H) float32 metres
+    albedo: np.ndarray  # (H, W, 3) float32 linear
+    gloss: np.ndarray  # (H, W) float32, 0 dull … 1 wet
+    relief: np.ndarray  # (H, W) float32 metres
 
 
 def base_tone(skin: Skin) -> np.ndarray:  # (3,) linear
@@ -52,7 +52,7 @@ def base_tone(skin: Skin) -> np.ndarray:  # (3,) linear
 
 def paint_skin(body: Anatomy, atlas: Atlas, look: Look, rng: np.random.Generator) -> Paint:
     """Paint bare skin without lips, brows and beard."""
-    skin, shape, where = look.skin, (atlas.size, atlas.size), atlas.coarse(COARSE)
+    skin, shape, where = look.skin, atlas.shape, atlas.coarse(COARSE)
     texel = texel_size(atlas)
     blood = blood_map(body, atlas, skin, rng)
     pigment = 0.10 * skin.mottling * fractal(rng, shape, 0.022 / texel, 4)
@@ -102,7 +102,7 @@ def mirrored(point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def blood_map(body: Anatomy, atlas: Atlas, skin: Skin, rng: np.random.Generator) -> np.ndarray:
     """Where skin is flushed: cheeks, nose, chin, ears, rims of the lids."""
     s, marks, where = body.scale, body.landmarks, atlas.coarse(COARSE)
-    shape, texel = (atlas.size, atlas.size), texel_size(atlas)
+    shape, texel = atlas.shape, texel_size(atlas)
     cheek = 0.5 * (marks[45] + marks[54]) + np.array([0.004, 0.002, 0.0]) * s
     total = sum(0.36 * near(where, point, (0.021 * s, 0.017 * s, 0.030 * s)) for point in mirrored(cheek))
     total = total + 0.42 * near(where, marks[30], (0.013 * s, 0.010 * s, 0.016 * s))
@@ -166,7 +166,7 @@ def pore_field(rng: np.random.Generator, shape: tuple[int, int], spacing: float)
 
 def freckles(body: Anatomy, atlas: Atlas, skin: Skin, rng: np.random.Generator) -> np.ndarray:
     """Small brown spots over nose and cheeks."""
-    total = np.zeros((atlas.size, atlas.size), dtype=np.float32)
+    total = np.zeros(atlas.shape, dtype=np.float32)
     if skin.freckles <= 0:
         return total
     s, marks = body.scale, body.landmarks
@@ -184,7 +184,7 @@ def freckles(body: Anatomy, atlas: Atlas, skin: Skin, rng: np.random.Generator) 
 
 def moles(body: Anatomy, atlas: Atlas, skin: Skin, rng: np.random.Generator) -> np.ndarray:
     """A few dark spots on cheeks, jaw, forehead and neck."""
-    total = np.zeros((atlas.size, atlas.size))
+    total = np.zeros(atlas.shape)
     s, coarse = body.scale, atlas.coarse(COARSE)
     low, high = body.landmarks[8, 1] - 0.02 * s, body.landmarks[27, 1] + 0.03 * s
     for _ in range(skin.moles):

@@ -14,7 +14,7 @@ from emotag.actors.look.skin import Paint, paint_skin
 
 
 def paint_head(body: Anatomy, atlas: Atlas, look: Look, rng: np.random.Generator) -> Paint:
-    """Paint everything on the disc."""
+    """Paint the skin."""
     paint = paint_skin(body, atlas, look, rng)
     paint_lips(paint, body, atlas, look, rng)
     paint_hair(paint, body, atlas, look, rng)
@@ -24,15 +24,11 @@ def paint_head(body: Anatomy, atlas: Atlas, look: Look, rng: np.random.Generator
 def make_texels(body: Anatomy, atlas: Atlas, look: Look, rng: np.random.Generator) -> np.ndarray:  # (H, W, 8) uint8
     """Paint the whole atlas: √RGB of linear colour, gloss, slope as the normal's change in rest axes."""
     paint = paint_head(body, atlas, look, rng)
-    panel = paint_clothes(paint, body, atlas, look.clothes, rng)
+    paint_clothes(paint, body, atlas, look.clothes, rng)
     slopes = relief_slopes(paint.relief, atlas.skin)
     paint_eye(paint.albedo, paint.gloss, atlas, look, rng)
     paint_mouth(paint.albedo, paint.gloss, atlas, look, rng)
-    disc = packed(paint.albedo, paint.gloss, slopes)
-    if atlas.torso is None:
-        return disc
-    torso = packed(panel.albedo, panel.gloss, relief_slopes(panel.relief, atlas.torso))
-    return np.concatenate((disc, torso), axis=1)
+    return packed(paint.albedo, paint.gloss, slopes)
 
 
 def packed(albedo: np.ndarray, gloss: np.ndarray, slopes: np.ndarray) -> np.ndarray:

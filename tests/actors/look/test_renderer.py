@@ -152,3 +152,14 @@ def test_small_and_oblong_pictures(head, shape, still, width, height):
     assert frame.rgb.shape == (height, width, 3)
     assert frame.truth.person.max() == 255
     assert frame.truth.normal.shape == (height, width, 3)
+
+
+def test_glasses_frame_the_eyes_and_leave_them_seen(head, shape, camera, still, bare):
+    worn = Renderer(head, shape, Look(hair=BARE, lens=QUIET, glasses=True), camera).frame(still).rgb
+    changed = np.abs(worn.astype(int) - bare.frame(still).rgb).sum(2) > 30
+    marks = camera.project(head.landmarks68.points(torch.from_numpy(still), head.faces))[0].numpy()
+    for eye in (slice(36, 42), slice(42, 48)):
+        x, y = marks[eye].mean(0).astype(int)
+        assert not changed[y, x]
+        assert changed[y : y + 12, x].any()  # the rim below
+    assert not changed[int(marks[33, 1]) + 3 :].any()
