@@ -52,4 +52,10 @@ def draw_actor(seed: int, sex: Sex) -> Actor:
     sign = 1.0 if sex == "male" else -1.0
     mean = np.array([sign * DIMORPHISM.get(name, 0.0) for name in IDENTITY_MODES])
     shape = (mean + _SPREAD * face.standard_normal(len(mean))).clip(-_LIMIT, _LIMIT)
-    return Actor(sex, shape.astype(np.float32), draw_look(int(look.integers(2**31)), sex), draw_voice(voice, sex), draw_manner(manner))
+    return Actor(
+        sex,
+        shape.astype(np.float32),
+        draw_look(int(look.integers(2**31)), sex),
+        draw_voice(voice, sex),
+        draw_manner(manner),
+    )
