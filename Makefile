@@ -10,7 +10,7 @@ export DO_NOT_TRACK := 1
 
 help:
 	@echo "make setup   make .venv with the exact versions of constraints.txt"
-	@echo "make demo    run the whole DAG on the example and write reports/report.html"
+	@echo "make demo    run the whole DAG on the synthetic actors and write reports/report.html"
 	@echo "make test    ruff, mypy and every test"
 	@echo "make clean   remove what the DAG made (not the DVC cache)"
 
@@ -22,8 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 demo: setup
-	emotag demo
-	dvc repro
+	emotag repro
 	@echo "open reports/report.html"
 
 check: setup

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -72,19 +71,6 @@ def profile(name: Annotated[str, typer.Argument(help="Name of a file in profiles
     typer.echo(f"params.yaml now has the settings of profiles/{name}.yaml")
 
 
-@app.command()
-def demo(
-    footage: Annotated[Path, typer.Option(help="Folder with the example footage and head model.")] = Path("../shared"),
-    run: Annotated[bool, typer.Option(help="Run the DAG afterwards.")] = False,
-) -> None:
-    """Register the example: a few people to learn from, one to adapt to, and new audio."""
-    from pipeline.demo import register_demo
-
-    register_demo(Path(), footage)
-    if run:
-        raise SystemExit(repro())
-
-
 @app.command("repro")
 def repro_command(
     targets: Annotated[
@@ -100,13 +86,6 @@ def repro_command(
         raise SystemExit(reproduce(Path.cwd(), jobs or len(os.sched_getaffinity(0)), targets or ()))
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-
-
-def repro(*targets: str) -> int:
-    """Run `dvc repro` with this Python's own tools first on the PATH; give its exit code."""
-    scripts = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"}
-    return subprocess.run([str(scripts / "dvc"), "repro", *targets], env=environment, check=False).returncode
 
 
 def main() -> None:
