@@ -14,6 +14,9 @@ from dvc.repo import Repo
 from emotag.errors import InputError
 from pipeline.dvc_stage import end_stage, start_stage
 
+WIDE = ("pretrain", "adapt")
+"""Long stages that use all cores by themselves: they wait until nothing else can run, and do not share the machine."""
+
 Needs = Mapping[str, frozenset[str]]
 """Stage → the stages whose outputs it reads."""
 
@@ -73,6 +76,19 @@ def heights(needs: Needs) -> dict[str, int]:
     return height
 
 
+def next_stages(ready: Sequence[str], running: int, jobs: int) -> list[str]:
+    """Choose the stages to start now; one that is chosen when none runs has the machine to itself.
+
+    A wide stage begins when there is no other work: beside others it would have one core, and go on so when they are
+    done. Only when there are wide ones for every job, each takes a core.
+    """
+    wide = [name for name in ready if name.split("@")[0] in WIDE]
+    others = [name for name in ready if name not in wide]
+    if others or running:
+        return others[: jobs - running]
+    return wide[:jobs] if len(wide) >= jobs else wide[:1]
+
+
 def reproduce(
     root: Path,
     jobs: int,
@@ -81,8 +97,8 @@ def reproduce(
 ) -> int:
     """Bring the targets (all stages when there are none) up to date, `jobs` stages at a time; give an exit code.
 
-    What runs beside others keeps to one thread and tells one line; a stage that nothing can run beside has the terminal
-    and all cores. When a stage fails, those already running end, no other begins, its output is told and its code
+    What runs beside others keeps to one thread and tells one line; a stage that runs by itself has the terminal and all
+    cores. When a stage fails, those already running end, no other begins, its output is told and its code
     given. On an interrupt every stage ends at once. Raises InputError on an unknown target.
     """
     needs, stale = read_graph(root)
@@ -118,9 +134,9 @@ class _Run:
         return code
 
     def _start(self, jobs: int) -> None:
-        ready = [name for name, missing in self._waiting.items() if not missing]
+        ready = next_stages([name for name, missing in self._waiting.items() if not missing], len(self._running), jobs)
         alone = len(ready) == 1 and not self._running
-        for name in ready[: jobs - len(self._running)]:
+        for name in ready:
             log = None if alone else self._logs / f"{name.replace('/', '-')}.log"
             process = start_stage(name, self._root, log, None if alone else 1)
             self._running[process] = (name, time.monotonic(), log)

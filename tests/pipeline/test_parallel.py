@@ -13,7 +13,7 @@ import yaml
 from dvc.repo import Repo
 
 from emotag.errors import InputError
-from pipeline.parallel import heights, reproduce, select, unfinished
+from pipeline.parallel import heights, next_stages, reproduce, select, unfinished
 
 PATIENCE_S = 60.0  # for what takes well under a second on an idle machine
 DIAMOND = {"a": frozenset[str](), "b": frozenset("a"), "c": frozenset("a"), "d": frozenset("bc"), "e": frozenset[str]()}
@@ -64,6 +64,22 @@ def test_what_reads_a_stale_stage_is_unfinished() -> None:
 
 def test_long_chains_are_high() -> None:
     assert heights(DIAMOND) == {"a": 2, "b": 1, "c": 1, "d": 0, "e": 0}
+
+
+def test_wide_stages_wait_for_the_machine() -> None:
+    assert next_stages(["adapt@a", "crop@b", "crop@c"], 0, 2) == ["crop@b", "crop@c"]
+    assert next_stages(["adapt@a", "crop@b"], 0, 2) == ["crop@b"]
+    assert next_stages(["adapt@a"], 1, 2) == []
+    assert next_stages(["adapt@a"], 0, 2) == ["adapt@a"]
+    assert next_stages(["adapt@a", "adapt@b"], 0, 2) == ["adapt@a", "adapt@b"]
+    assert next_stages(["adapt@a", "adapt@b"], 0, 4) == ["adapt@a"]
+    assert next_stages(["crop@a", "crop@b"], 2, 2) == []
+    assert next_stages(["adaptation"], 1, 2) == ["adaptation"]
+
+
+def test_one_job_has_the_machine_to_itself() -> None:
+    assert next_stages(["adapt@a", "crop@b", "crop@c"], 0, 1) == ["crop@b"]
+    assert next_stages(["adapt@a", "adapt@b"], 0, 1) == ["adapt@a"]
 
 
 def test_stages_run_side_by_side_in_order_and_once(project: Path) -> None:
