@@ -84,7 +84,7 @@ def strand_colours(hair: Hair, shape: tuple[int, int], rng: np.random.Generator)
 
 
 def shadowed(strands: Strands, maps: ShadowMaps) -> Strands:
-    """Darken strands that lie deep in the hair."""
+    """Darken strands of the head that lie deep in the hair, and sort them from the outermost inwards."""
     count, knots = strands.points.shape[:2]
     sparse = np.unique(np.r_[0:knots:2, knots - 1])  # light changes slowly along a strand
     seen = visibility(maps, strands.points[:, sparse].reshape(-1, 3).astype(np.float64), 0.0015)
@@ -96,7 +96,15 @@ def shadowed(strands: Strands, maps: ShadowMaps) -> Strands:
     # An open point sees about half of the sphere; multiple scattering keeps the depth of hair from going black.
     light = np.clip(light / 0.72, 0, 1)
     colours = strands.colours * np.concatenate((np.repeat(0.16 + 0.84 * light, 3, axis=2), light**1.5), axis=2)
-    return Strands(strands.points, strands.normals, colours.astype(np.float32), strands.widths, strands.roots)
+    # Outer strands come first, so that what they hide is soon found to be hidden.
+    order = np.argsort(-light.mean((1, 2)), kind="stable")
+    return Strands(
+        strands.points[order],
+        strands.normals[order],
+        colours[order].astype(np.float32),
+        strands.widths[order],
+        None,
+    )
 
 
 def core(strands: Strands, body: Anatomy, hair: Hair, rng: np.random.Generator) -> Strands:

@@ -183,10 +183,7 @@ def _falling(comb: Comb, end: float, length: float, inwards: float) -> np.ndarra
         lambda t: height * (0.5 + 0.9 * min(4 * t, 1)) + 0.002 + 0.05 * t * s,
     )  # fmt: skip
     points = trimmed(comb, points, lambda p: end + 0 * p[..., 0], 0.008 * s)
-    # Some from the nape are led around the neck to its front, where nobody wears them.
-    low = points[..., 1] < body.ear_bottom
-    astray = low & (points[..., 2] > body.ear_centre[2] - 0.03 * s) & (np.abs(points[..., 0]) < 0.95 * edge)
-    points = clump(points[~astray.any(1)], comb.rng, 20, 0.30)
+    points = clump(points, comb.rng, 20, 0.30)
     points = waves(points, comb.rng, 0.010 * comb.hair.wave * s, 0.075 * s, 0.35, 0.05)
     return frizz(points, comb.rng, 0.0013, 0.02)
 

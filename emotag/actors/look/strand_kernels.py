@@ -71,12 +71,30 @@ def draw_strands(  # type: ignore[no-untyped-def]
                 ny = m10 * ox + m11 * oy + m12 * oz
                 nz = m20 * ox + m21 * oy + m22 * oz
                 segment = i * (knots - 1) + k - 1
+                middle = f32(0.5) * (qn + near)
+                if (
+                    _hidden(qx, qy, qn, nearness)
+                    and _hidden(sx, sy, near, nearness)
+                    and _hidden(f32(0.5) * (qx + sx), f32(0.5) * (qy + sy), middle, nearness)
+                ):
+                    px, py, pz = x, y, z
+                    qx, qy, qn = sx, sy, near
+                    continue
                 thick = f32(2.0) * focal * near * widths[i, k]
                 if _line(qx, qy, qn, sx, sy, near, thick, first + segment, nearness, identity, i * 7 + k):
                     tangent = (x - px, y - py, z - pz)
                     _shade(tangent, (nx, ny, nz), colours, i, k, light, lamps, powers, shine, shaded, segment)
             px, py, pz = x, y, z
             qx, qy, qn = sx, sy, near
+
+
+@numba.njit(**INLINED)
+def _hidden(x, y, near, nearness):  # type: ignore[no-untyped-def]
+    """Whether something nearer has been drawn at a place; outside the picture everything is hidden."""
+    column, row = int(x), int(y)
+    if column < 0 or row < 0 or column >= nearness.shape[1] or row >= nearness.shape[0]:
+        return True
+    return nearness[row, column] > near
 
 
 @numba.njit(**INLINED)

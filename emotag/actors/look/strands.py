@@ -163,7 +163,9 @@ def clump(points: np.ndarray, rng: np.random.Generator, size: int, amount: float
     """Draw strands together towards their tips, in locks of about `size`."""
     count = max(len(points) // size, 1)
     leaders = rng.choice(len(points), count, replace=False)
-    nearest = cKDTree(points[leaders, 0]).query(points[:, 0])[1]
+    # Neighbours at the root may part ways: a lock holds strands that are near at their middle and tip as well.
+    ways = points[:, [0, points.shape[1] // 2, -1]].reshape(len(points), -1)
+    nearest = cKDTree(ways[leaders]).query(ways)[1]
     share = np.linspace(0, 1, points.shape[1])[:, None] ** 0.8
     return points + amount * share * (points[leaders][nearest] - points)
 
