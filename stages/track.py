@@ -7,6 +7,7 @@ import typer
 
 from emotag.head.model import HeadModel, digest
 from emotag.media.video import frames_at
+from emotag.perception.tracking.bias import unbiased
 from emotag.perception.tracking.fit import fit_track
 from emotag.perception.tracking.observations import Observations
 from emotag.perception.tracking.overlay import contact_sheet, sheet_frames
@@ -33,7 +34,7 @@ def track(
     observations = Observations.load(workspace.file("landmarks", clip, "parquet"), size, size)
     with progress_bar("tracking", len(observations)) as bar:
         motion = fit_track(observations, head, person, settings.track, clip, bar.advance)
-    quality = measure(head, motion, observations)
+    quality = measure(head, motion, unbiased(observations, person.usual_face))
     table, picture = workspace.file("track", clip, "parquet"), workspace.file("track", clip, "jpg")
     shown = sheet_frames(motion, _SHEET_FRAMES)
     images = frames_at(workspace.file("crop", clip, "mp4"), shown)

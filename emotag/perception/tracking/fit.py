@@ -7,6 +7,7 @@ from torch import Tensor
 
 from emotag.errors import InputError
 from emotag.head.model import HeadModel
+from emotag.perception.tracking.bias import unbiased
 from emotag.perception.tracking.energy import data_term, motion_prior
 from emotag.perception.tracking.gauss_newton import minimise
 from emotag.perception.tracking.initial import first_motion
@@ -51,7 +52,7 @@ def fit_track(
     result does not meet them.
     """
     require_valid(observations, settings.min_valid, name)
-    filled = observations.filled()
+    filled = unbiased(observations.filled(), person.usual_face)
     rig = landmark_rig(head).of_person(person.shape, person.landmark_offset)
     motion = _fit_chunks(rig, head, filled, person, settings, advance)
     motion = interpolate(motion, observations.valid)

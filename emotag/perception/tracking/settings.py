@@ -80,6 +80,9 @@ class ShapeSettings(FitSettings):
     distance_sigma: float = Field(0.1, gt=0)
     """Standard deviation of the head's distance around 1 m as a fraction: how far the focal length may move."""
 
+    undo_prior: bool = True
+    """Whether landmarks are first moved to where Face Mesh's own prior kept them from going (see `bias`)."""
+
     offset_sigma: float = Field(0.002, ge=0)
     """Standard deviation of a landmark's constant offset on this person's surface, metres; 0 turns offsets off."""
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from emotag.head.model import HeadModel
+from emotag.perception.tracking.bias import landmark_bias, unbiased
 from emotag.perception.tracking.energy import DataTerm, Prior, Rows, data_term, motion_prior, rows
 from emotag.perception.tracking.gauss_newton import minimise
 from emotag.perception.tracking.initial import first_focal_length, first_motion
@@ -93,6 +94,8 @@ def fit_shape(
     InputError (naming the clip `name`) when too few frames have landmarks.
     """
     require_valid(observations, _LEAST_VALID, name)
+    usual_face = landmark_bias().usual(observations.points[observations.valid]) if settings.undo_prior else None
+    observations = unbiased(observations, usual_face)
     spread = _spread_frames(observations, settings.frames)
     chosen = observations.select(spread)
     rig, prior = landmark_rig(head), motion_prior(head, settings)
@@ -117,7 +120,7 @@ def fit_shape(
             advance(1)
     motion, shape, focal = problem.split(x)
     neutral, jaw = neutral_face(motion[:, EXPRESSION], motion[:, JAW], settings.neutral_fraction)
-    return PersonShape(shape, focal / max(chosen.width, chosen.height), neutral, jaw, offset, usual)
+    return PersonShape(shape, focal / max(chosen.width, chosen.height), neutral, jaw, offset, usual, usual_face)
 
 
 def usual_lid_opening(observations: Observations) -> Tensor | None:  # (2, 5) of the eyes

@@ -13,7 +13,7 @@ from emotag.files import read_json, write_json
 from emotag.head.model import HeadModel
 from emotag.tables import column, frame_table, read_metadata, read_table, write_table
 
-_FORMAT = "emotag-shape-1"
+_FORMAT = "emotag-shape-2"
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class PersonShape:
     neutral_jaw: Tensor  # (3,) axis-angle, radians
     landmark_offset: Tensor  # (468, 3) metres, rest pose: this person's landmarks minus the head's embedding
     lid_opening: Tensor | None = None  # (2, 5) of the outer-eye distance: the usual opening at the iris network's pairs
+    usual_face: Tensor | None = (
+        None  # (K,) codes of the landmarks' mean (see `bias`); None leaves landmarks as they are
+    )
 
     def save(self, path: Path | str, metadata: dict[str, Any]) -> None:
         """Write one JSON file; `metadata` (engine, digest of the head, clip …) stands beside the numbers."""
@@ -38,6 +41,7 @@ class PersonShape:
             "neutral_jaw": self.neutral_jaw.tolist(),
             "landmark_offset": self.landmark_offset.tolist(),
             "lid_opening": None if self.lid_opening is None else self.lid_opening.tolist(),
+            "usual_face": None if self.usual_face is None else self.usual_face.tolist(),
         }
         write_json(path, note)
 
@@ -54,7 +58,10 @@ class PersonShape:
                 torch.tensor(note["neutral_expression"], dtype=torch.float32),
                 torch.tensor(note["neutral_jaw"], dtype=torch.float32),
                 torch.tensor(note["landmark_offset"], dtype=torch.float32).reshape(-1, 3),
-                None if note["lid_opening"] is None else torch.tensor(note["lid_opening"], dtype=torch.float32),
+                *(
+                    None if note[name] is None else torch.tensor(note[name], dtype=torch.float32)
+                    for name in ("lid_opening", "usual_face")
+                ),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: not a person's shape ({error}); delete it and run `dvc repro shape`") from None
