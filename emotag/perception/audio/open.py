@@ -6,13 +6,13 @@ deltas one frame, tempo 0.6 s. Only the normalisation (speech mean and variance 
 the decoder's 12 s blocks look further.
 """
 
+import librosa
 import numpy as np
 from numpy.typing import NDArray
 
 from emotag.media.audio import SAMPLE_RATE
 from emotag.perception.audio import prosody
 from emotag.perception.audio.articulation import CLASSES, PHONES
-from emotag.perception.audio.mel import mel_filters, mel_frequencies, mel_power
 from emotag.perception.audio.phones import PHONE_RATE, decode_phones, soft_phones
 from emotag.perception.audio.protocol import AudioFeatures, AudioSettings
 from emotag.tables import FPS
@@ -48,7 +48,7 @@ EMOTION = (
 
 
 class OpenAudio:
-    """Log-mel, prosody by probabilistic YIN, phones by pocketsphinx."""
+    """Log-mel and prosody by librosa, phones by pocketsphinx."""
 
     name = "open"
     version = "1"
@@ -90,8 +90,11 @@ class OpenAudio:
     def log_mel(self, waveform: NDArray[np.float32], frames: int) -> NDArray[np.float32]:  # (T, M) natural log of power
         """Give the log-mel rows before normalisation."""
         padded = prosody.centred_columns(waveform, frames * _PER_FRAME, _FFT, _HOP)
-        filters = mel_filters(self.settings.mel_bands, self.settings.mel_low_hz, SAMPLE_RATE / 2, _FFT)
-        columns = np.log(np.maximum(mel_power(padded, filters, _WINDOW, _HOP), _FLOOR))
+        power = librosa.feature.melspectrogram(
+            y=padded, sr=SAMPLE_RATE, n_fft=_FFT, win_length=_WINDOW, hop_length=_HOP, center=False,
+            n_mels=self.settings.mel_bands, fmin=self.settings.mel_low_hz, fmax=SAMPLE_RATE / 2,
+        )  # fmt: skip
+        columns = np.log(np.maximum(power.T, _FLOOR))
         return columns.reshape(frames, _PER_FRAME, -1).mean(axis=1).astype(np.float32)
 
     def _phones(
@@ -121,7 +124,9 @@ class OpenAudio:
         share = prosody.local_rate(voiced.astype(np.float32)) / FPS
         mean = prosody.local_rate(tones) / FPS
         spread = np.sqrt(np.maximum(prosody.local_rate(np.square(tones - mean)) / FPS, 0.0))
-        centres = mel_frequencies(self.settings.mel_bands + 2, self.settings.mel_low_hz, SAMPLE_RATE / 2)[1:-1]
+        centres = librosa.mel_frequencies(
+            self.settings.mel_bands + 2, fmin=self.settings.mel_low_hz, fmax=SAMPLE_RATE / 2
+        )[1:-1]
         tilt = prosody.spectral_tilt(log_mel, centres.astype(np.float32))
         rate = prosody.local_rate(changes)
         columns = (tones / 12, spread / 4, (energy_db + 40) / 20, tilt / 10, rate / 15, share)

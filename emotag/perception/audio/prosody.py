@@ -1,10 +1,10 @@
 """Pitch, loudness, tilt and tempo: the parts of a voice that carry emotion."""
 
+import librosa
 import numpy as np
 from numpy.typing import NDArray
 
 from emotag.media.audio import SAMPLE_RATE
-from emotag.perception.audio.pyin import pyin
 
 SILENCE_DB = -90.0
 """Floor of energy, dB re full scale."""
@@ -14,7 +14,6 @@ REFERENCE_HZ = 100.0
 
 _HOP = SAMPLE_RATE // 100
 _PITCH_WINDOW = 1024  # 64 ms: two periods at 31 Hz, four at 65 Hz
-_PER_SEMITONE = 5  # pitch bins: F0 is told to 0.2 semitones
 _PER_FRAME = 4  # 10 ms columns per video frame
 _EDGE = 1.03  # an F0 this close to the lower bound is hum that the bound has clipped
 
@@ -33,9 +32,10 @@ def pitch(
     if not np.any(waveform):
         return np.zeros(frames, np.float32), np.zeros(frames, bool)
     centred = centred_columns(waveform, columns, _PITCH_WINDOW, _HOP)
-    f0, voiced = pyin(
-        centred, low_hz=low_hz, high_hz=high_hz, window=_PITCH_WINDOW, hop=_HOP, per_semitone=_PER_SEMITONE
-    )
+    f0, voiced, _ = librosa.pyin(
+        centred, sr=SAMPLE_RATE, fmin=low_hz, fmax=high_hz, frame_length=_PITCH_WINDOW, hop_length=_HOP,
+        resolution=0.2, center=False,
+    )  # fmt: skip
     f0 = np.where(voiced & (f0 > low_hz * _EDGE), f0, np.nan)[:columns].reshape(frames, _PER_FRAME)
     is_voiced = np.isfinite(f0).sum(axis=1) >= _PER_FRAME // 2
     result = np.zeros(frames, np.float32)
