@@ -27,6 +27,7 @@ def add_identity(
         if seconds < MINIMUM_SECONDS and not (what == "test" and seconds == 0):
             raise InputError(f"--{what}-seconds {seconds:g} is too short: at least {MINIMUM_SECONDS:g} are needed")
     params = read_params(root / "params.yaml")
+    _check_free(params, name, "corpus")
     duration = video_seconds(video)
     if duration < adapt_seconds + test_seconds - 0.5:
         raise InputError(
@@ -53,6 +54,7 @@ def add_corpus(root: Path, name: str, video: Path, consent: str, seconds: float 
     check_name(name)
     _check_consent(name, consent)
     params = read_params(root / "params.yaml")
+    _check_free(params, name, "avatars")
     video_seconds(video)
     source = _raw(root, name, video)
     _put_clip(params, name, name, source, 0.0, seconds)
@@ -97,6 +99,16 @@ def video_seconds(video: Path) -> float:
 def _check_consent(name: str, consent: str) -> None:
     if not consent.strip():
         raise InputError(f'--consent is empty: say who agreed to what, e.g. "{name} agreed by e-mail on 2026-01-31"')
+
+
+def _check_free(params: Any, name: str, elsewhere: str) -> None:
+    """Refuse a name that an actor has, or that the other list of people has."""
+    if name in (params.get("actors") or {}) or name in (params.get("takes") or {}):
+        raise InputError(f"'{name}' is a synthetic actor of params.yaml: choose another name")
+    if name in (params.get(elsewhere) or {}):
+        raise InputError(
+            f"'{name}' is in `{elsewhere}` of params.yaml already: an avatar is of a person not learnt from"
+        )
 
 
 def _put_clip(params: Any, clip: str, identity: str, source: str, start: float, end: float | None) -> None:

@@ -31,40 +31,40 @@ def video(tmp_path: Path) -> Path:
 def test_identity_is_registered_and_comments_stay(project: Path, video: Path) -> None:
     comments = [line for line in (project / "params.yaml").read_text().splitlines() if line.startswith("#")]
     assert comments
-    targets = add_identity(project, "ada", video, "Ada agreed")
+    targets = add_identity(project, "grace", video, "Grace agreed")
     text = (project / "params.yaml").read_text()
     assert [line for line in text.splitlines() if line.startswith("#")] == comments
-    assert targets == ["adapt@ada", "evaluate@ada"]
+    assert targets == ["adapt@grace", "evaluate@grace"]
     settings = load_settings(project / "params.yaml")
-    assert settings.person("ada").consent == "Ada agreed"
-    assert settings.clip("ada-adapt").end_s == 5.0
-    assert (settings.clip("ada-test").start_s, settings.clip("ada-test").end_s) == (5.0, 15.0)
-    assert settings.tests["ada"].clip == "ada-test"
-    assert (project / "data" / "raw" / "ada.mp4").read_bytes() == video.read_bytes()
+    assert settings.person("grace").consent == "Grace agreed"
+    assert settings.clip("grace-adapt").end_s == 5.0
+    assert (settings.clip("grace-test").start_s, settings.clip("grace-test").end_s) == (5.0, 15.0)
+    assert settings.tests["grace"].clip == "grace-test"
+    assert (project / "data" / "raw" / "grace.mp4").read_bytes() == video.read_bytes()
 
 
 def test_registering_twice_changes_nothing(project: Path, video: Path) -> None:
-    add_identity(project, "ada", video, "Ada agreed")
+    add_identity(project, "grace", video, "Grace agreed")
     once = (project / "params.yaml").read_text()
-    add_identity(project, "ada", video, "Ada agreed")
+    add_identity(project, "grace", video, "Grace agreed")
     assert (project / "params.yaml").read_text() == once
 
 
 def test_corpus_and_sound(project: Path, video: Path) -> None:
     add_corpus(project, "bob", video, "Bob agreed", seconds=12)
-    add_identity(project, "ada", video, "Ada agreed", test_seconds=0)
-    add_sound(project, "hello", video, "ada")
+    add_identity(project, "grace", video, "Grace agreed", test_seconds=0)
+    add_sound(project, "hello", video, "grace")
     settings = load_settings(project / "params.yaml")
-    assert settings.corpus == ["bob"]
-    assert settings.corpus_clips() == ["bob"]
-    assert settings.tests == {}
-    assert settings.videos["ada-hello"].reference == "ada-adapt"
+    assert settings.corpus[-1] == "bob"
+    assert "bob" in settings.corpus_clips()
+    assert "grace" not in settings.tests
+    assert settings.videos["grace-hello"].reference == "grace-adapt"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "Ada Lovelace"}, "cannot be a name"),
+        ({"name": "Grace Hopper"}, "cannot be a name"),
         ({"consent": "  "}, "--consent is empty"),
         ({"adapt_seconds": 2.0}, "too short"),
         ({"test_seconds": 60.0}, "lasts 16.0 s, less than"),
@@ -73,7 +73,7 @@ def test_corpus_and_sound(project: Path, video: Path) -> None:
 )
 def test_bad_input_changes_nothing(project: Path, video: Path, change: dict, message: str) -> None:
     before = (project / "params.yaml").read_text()
-    arguments = {"name": "ada", "video": video, "consent": "Ada agreed"} | change
+    arguments = {"name": "grace", "video": video, "consent": "Grace agreed"} | change
     with pytest.raises(InputError, match=message):
         add_identity(project, **arguments)
     assert (project / "params.yaml").read_text() == before
@@ -84,12 +84,20 @@ def test_not_a_video_and_unknown_avatar(project: Path, video: Path) -> None:
     text = project / "text.mp4"
     text.write_text("no video")
     with pytest.raises(InputError, match="cannot be read as video"):
-        add_identity(project, "ada", text, "Ada agreed")
-    with pytest.raises(InputError, match="no avatar is called 'ada'"):
-        add_sound(project, "hello", video, "ada")
+        add_identity(project, "grace", text, "Grace agreed")
+    with pytest.raises(InputError, match="no avatar is called 'grace'"):
+        add_sound(project, "hello", video, "grace")
 
 
-@pytest.mark.parametrize("name", ["a", "ada-2", "0"])
+def test_names_of_actors_and_of_others_are_taken(project: Path, video: Path) -> None:
+    with pytest.raises(InputError, match="'mira' is a synthetic actor"):
+        add_identity(project, "mira", video, "Grace agreed")
+    add_corpus(project, "grace", video, "Grace agreed")
+    with pytest.raises(InputError, match="'grace' is in `corpus`"):
+        add_identity(project, "grace", video, "Grace agreed")
+
+
+@pytest.mark.parametrize("name", ["a", "grace-2", "0"])
 def test_good_names(name: str) -> None:
     assert check_name(name) == name
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LIGHT = ("ingest", "crop", "landmarks", "action_units", "emotion", "identity", "audio", "features")
+LIGHT = ("ingest", "crop", "landmarks", "action_units", "emotion", "identity", "features")
 HEAVY = ("torch", "pandas", "matplotlib", "scipy", "numba", "librosa", "sklearn", "gsplat")
 
 

@@ -27,6 +27,8 @@ def test_missing_head_model(module: str, arguments: list[str], told: str, tmp_pa
     (tmp_path / "models" / "open").symlink_to(ROOT / "models" / "open", target_is_directory=True)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["head"]["source"] = "models/nowhere.tar.xz"
+    for section in ("avatars", "tests", "sounds", "videos"):
+        params[section] = {}
     params["clips"] = {"ada": {"identity": "ada", "video": "ada.mp4"}}
     params["identities"] = {"ada": {"consent": "yes", "reference": "ada"}}
     params["corpus"] = ["ada"]
