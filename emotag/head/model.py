@@ -164,7 +164,8 @@ REGIONS = (
     "neck",
     "neck_bottom",  # the open boundary ring under the neck, ordered around
 )
-"""Names every head model gives (empty when it lacks the part)."""
+"""Names every head model gives (empty when it lacks the part). Some give more: `gums`; `shoulders` below the neck's
+base, `upper_lid` and `lower_lid` (open head)."""
 
 
 def digest(path: Path | str) -> str:

@@ -147,7 +147,7 @@ def plot_sheet(
     """Write panels below each other, atomically."""
     head = np.full((24, WIDTH, 3), _PAPER, np.uint8)
     cv2.putText(head, title, (_LEFT, 17), _FONT, 0.5, _INK, 1, cv2.LINE_AA)
-    parts = [head]
+    parts: list[np.ndarray] = [head]
     if images:
         strip = np.concatenate(list(images), axis=1)
         height = round(strip.shape[0] * WIDTH / strip.shape[1])
