@@ -16,7 +16,9 @@ from emotag.head.ict_source import IctSource, read_source
 from emotag.head.jaw import Hinge, fit_hinge, hinge_weights
 from emotag.head.model import HeadModel, LandmarkEmbedding
 from emotag.head.regions import scalp
+from emotag.head.regress import affine_weights
 from emotag.head.surface import boundary_loops, clip, components, edge_graph
+from emotag.head.tree import JAW_OPENING_ENTRY
 
 JAW_OPEN = "jawOpen"
 MOUTH_CLOSE = "mouthClose"
@@ -33,8 +35,6 @@ _DECIMATION_POSES = (
     ("browInnerUp_L", "browInnerUp_R", "noseSneer_L", "noseSneer_R"),
 )
 _JAW_SMOOTHING = 6
-_JAW_OPENING_ENTRY = 9 + 7
-"""Row of pose_basis: joint jaw (after the neck's nine), entry (2, 1) of R − I, which is sin θ for a turn about x."""
 _JOINT_REACH = 0.025
 """Metres: how far from a joint the vertices may lie that place it."""
 _NECK_JOINT_HEIGHT = 0.75
@@ -159,7 +159,7 @@ def _jaw_correctives(
     corrective = np.linalg.solve(blended, (opened - shift)[..., None])[..., 0] - mesh.vertices
     corrective[np.concatenate((mesh.parts.lower_teeth, mesh.parts.upper_teeth))] = 0  # teeth stay rigid
     basis = np.zeros((36, *mesh.vertices.shape))
-    basis[_JAW_OPENING_ENTRY] = corrective / np.sin(hinge.angle)
+    basis[JAW_OPENING_ENTRY] = corrective / np.sin(hinge.angle)
 
     expressions = {
         name: moved * _closing(mesh, name) for name, moved in mesh.expressions.items() if name not in _LEFT_OUT
@@ -239,16 +239,8 @@ def _joint_regressor(
     beside = skin[(flat < _JOINT_REACH) & (np.abs(vertices[skin, 0]) > _JOINT_REACH)]
     regressor = np.zeros((5, len(vertices)))
     for joint, ids in enumerate((trunk, slab, beside, regions["left_eye"], regions["right_eye"])):
-        regressor[joint, ids] = _affine_weights(vertices[ids], joints[joint])
+        regressor[joint, ids] = affine_weights(vertices[ids], joints[joint])
     return regressor
-
-
-def _affine_weights(points: np.ndarray, target: np.ndarray) -> np.ndarray:  # (N,)
-    """Weights nearest to equal ones that sum to 1 and combine the points to the target exactly."""
-    equal = np.full(len(points), 1 / len(points))
-    system = np.concatenate((points.T, np.ones((1, len(points)))))
-    wanted = np.array([*target, 1.0])
-    return equal + np.linalg.pinv(system) @ (wanted - system @ equal)
 
 
 def _vertex_landmarks(faces: np.ndarray, ids: np.ndarray) -> LandmarkEmbedding:

@@ -16,12 +16,11 @@ from emotag.head.open_head.sides import lid_sides, mouth_sides
 from emotag.head.open_head.skin import Skin, neutral_skin
 from emotag.head.open_head.surface import HeadSurface, Part
 from emotag.head.open_head.uv import head_uvs
+from emotag.head.tree import JAW_OPENING_ENTRY
 
 NAME = "open"
 INNER_RING = "vestibule"
 """Ring of the skin to which the lining of the mouth is welded."""
-_JAW_OPENING_ENTRY = 9 + 7
-"""Row of pose_basis: joint jaw (after the neck's nine), entry (2, 1) of R − I, which is sin θ for a turn about x."""
 _MM = 1e-3
 
 
@@ -34,7 +33,7 @@ def open_head() -> HeadModel:
     expressions = expression_shapes(surface)
     identities = identity_modes(surface)
     pose_basis = np.zeros((36, *surface.vertices.shape))
-    pose_basis[_JAW_OPENING_ENTRY] = jaw_corrective(surface) / np.sin(FULL_OPENING)
+    pose_basis[JAW_OPENING_ENTRY] = jaw_corrective(surface) / np.sin(FULL_OPENING)
     names = tuple(sorted(expressions))
     return HeadModel(
         name=NAME,

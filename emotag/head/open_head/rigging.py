@@ -3,6 +3,7 @@
 import numpy as np
 
 from emotag.head.open_head.surface import HeadSurface, Part
+from emotag.head.regress import affine_weights
 
 _SKULL_PLANE = (-0.0995, -0.245)
 """Height at z = 0 (metres) and rise per metre forwards of the plane above which the neck is skull."""
@@ -54,13 +55,5 @@ def joint_regressor(
     )
     regressor = np.zeros((len(placed), len(vertices)))
     for joint, (ids, target) in enumerate(placed):
-        regressor[joint, ids] = _affine_weights(vertices[ids], target)
+        regressor[joint, ids] = affine_weights(vertices[ids], target)
     return regressor
-
-
-def _affine_weights(points: np.ndarray, target: np.ndarray) -> np.ndarray:  # (N,)
-    """Weights nearest to equal ones that sum to 1 and combine the points to the target exactly."""
-    equal = np.full(len(points), 1 / len(points))
-    system = np.concatenate((points.T, np.ones((1, len(points)))))
-    wanted = np.array([*target, 1.0])
-    return equal + np.linalg.pinv(system) @ (wanted - system @ equal)
