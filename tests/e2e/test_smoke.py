@@ -45,6 +45,7 @@ def shorten(path: Path) -> None:
     for name, (text, emotion, level) in LINES.items():
         takes[name]["lines"] = [{"text": text, "emotion": emotion, "level": level}]
     params["takes"] = takes
+    params["film"] |= {"lead_s": 0.4, "pause_s": 0.6}  # no stretch under three seconds is taken
     params["actors"] = {name: params["actors"][name] for name in ("ada", "ben", "mira")}
     params["clips"] = {name: params["clips"][name] | {"end_s": None} for name in LINES}
     params["identities"] = {name: params["identities"][name] for name in ("ada", "ben", "mira")}
