@@ -15,9 +15,10 @@ import typer
 
 from emotag.actors.actor import Actor, draw_actor
 from emotag.actors.look.renderer import Renderer
+from emotag.actors.posed import posed
 from emotag.actors.settings import FilmSettings, LineSettings
 from emotag.actors.take import Take, rehearse
-from emotag.actors.truth import phones_at, posed
+from emotag.actors.truth import phones_at
 from emotag.camera import Camera
 from emotag.head.model import HeadModel
 from emotag.media.sheet import contact_sheet
@@ -57,7 +58,7 @@ def main(
 ) -> None:
     settings = load_settings()
     head = HeadModel.load(Workspace().open_head)
-    film = settings.film.model_copy(update={"size": size})
+    film = settings.film.model_copy(update={"picture_size": size})
     camera = Camera(film.focal_length, size, size)
     cast = {name: draw_actor(entry.seed, entry.sex) for name, entry in settings.actors.items()}
     renderers = {

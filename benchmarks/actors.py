@@ -155,7 +155,7 @@ def main(
     workspace, settings = Workspace(root), load_settings(root / "params.yaml")
     full, head = HeadModel.load(workspace.open_head), HeadModel.load(workspace.head)
     names = takes or list(settings.takes)
-    rows = [measure(workspace, name, full, head, settings.film.size, settings.resolution) for name in names]
+    rows = [measure(workspace, name, full, head, settings.film.picture_size, settings.resolution) for name in names]
     table = Table(title="Perception of synthetic actors, against the truth")
     headings = ("take", "face found", "468 points", "68 points", "68, no jaw line", "rotation", "face RMS")
     for heading in (*headings, "jaw r", "blink r", "smile r", "brow r", "emotion", "e"):

@@ -23,9 +23,9 @@ from rich.table import Table
 
 from emotag.actors.actor import draw_actor
 from emotag.actors.look.renderer import Renderer
+from emotag.actors.posed import posed
 from emotag.actors.settings import FilmSettings, LineSettings
 from emotag.actors.take import rehearse
-from emotag.actors.truth import posed
 from emotag.camera import Camera
 from emotag.head.model import HeadModel
 from emotag.perception.detection.blazeface import BlazeFace
@@ -61,7 +61,7 @@ def film(seed: int, frames: int) -> tuple[np.ndarray, np.ndarray]:  # (n, 468, 3
     head = HeadModel.load(workspace.open_head)
     rng = np.random.default_rng(seed)
     actor = draw_actor(seed, "female" if seed % 2 else "male")
-    settings = FilmSettings(size=FILM_SIZE, focal_length=float(rng.uniform(2.2, 3.2)))
+    settings = FilmSettings(picture_size=FILM_SIZE, focal_length=float(rng.uniform(2.2, 3.2)))
     lines = []
     for text in rng.choice(LINES, 3, replace=False):
         emotion = str(rng.choice(EMOTIONS))

@@ -1,7 +1,5 @@
 """Stage `head`: the head model, with its landmarks, as one .npz and a contact sheet."""
 
-import shutil
-
 import cv2
 
 from emotag.files import atomic
@@ -25,12 +23,8 @@ def head() -> None:
         model, notes = build_head(settings, detect, progress=bar.advance)
     model.save(workspace.head)
     sheet = workspace.head.with_suffix(".jpg")
-    made_before = settings.source.with_suffix(".jpg") if settings.engine == "open" and settings.source else None
     with atomic(sheet) as partial:
-        if made_before is not None and made_before.is_file():  # the same head, pictured by stage `open_head`
-            shutil.copyfile(made_before, partial)
-        else:
-            cv2.imwrite(str(partial), contact_sheet(model)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+        cv2.imwrite(str(partial), contact_sheet(model)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
     summary(f"head {model.name}", [*notes, ("model", f"{workspace.head} ({digest(workspace.head)})"), ("sheet", sheet)])
 
 

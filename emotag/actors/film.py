@@ -11,16 +11,14 @@ import torch
 from emotag.actors.actor import Actor
 from emotag.actors.look.renderer import Renderer
 from emotag.actors.look.truth import Truth
+from emotag.actors.posed import posed_frames
 from emotag.actors.settings import FilmSettings
 from emotag.actors.take import Take
-from emotag.actors.truth import posed
 from emotag.camera import Camera
 from emotag.head.model import HeadModel
 from emotag.media.video import AI_MARK, write_lossless, write_video
 from emotag.perception.geometry.estimator import Geometry
 from emotag.perception.geometry.files import GeometryPaths, write_geometry
-
-_BATCH = 32  # frames posed at once
 
 
 class Film:
@@ -28,7 +26,7 @@ class Film:
 
     def __init__(self, head: HeadModel, actor: Actor, take: Take, settings: FilmSettings) -> None:
         self.head, self.actor, self.take, self.settings = head, actor, take, settings
-        self.camera = Camera(settings.focal_length, settings.size, settings.size)
+        self.camera = Camera(settings.focal_length, settings.picture_size, settings.picture_size)
         self._renderer = Renderer(head, torch.from_numpy(actor.shape), actor.look, self.camera)
 
     def shoot(
@@ -47,7 +45,7 @@ class Film:
         with _Spool() as mattes, _Spool() as depths, _Spool() as normals:
 
             def pictures() -> Iterator[np.ndarray]:
-                for index, vertices in enumerate(self._poses()):
+                for index, vertices in enumerate(posed_frames(self.head, self.actor.shape, self.take.performance)):
                     frame = self._renderer.frame(vertices, index, truth=maps is not None)
                     if frame.truth is not None:
                         mattes.add(_matte(frame.truth))
@@ -71,13 +69,9 @@ class Film:
 
     def _sampled(self, truth: Truth) -> tuple[np.ndarray, np.ndarray]:  # (h, w) float32, (h, w, 3) float16
         """Take the nearest pixels: depths of two surfaces have no meaningful mean."""
-        side = min(self.settings.maps_size, self.settings.size)
-        at = ((np.arange(side) + 0.5) * self.settings.size / side).astype(int)
+        side = min(self.settings.maps_size, self.settings.picture_size)
+        at = ((np.arange(side) + 0.5) * self.settings.picture_size / side).astype(int)
         return truth.depth[at][:, at], truth.normal[at][:, at].astype(np.float16)
-
-    def _poses(self) -> Iterator[np.ndarray]:  # each (V, 3) float32 metres, world
-        for start in range(0, self.take.frames, _BATCH):
-            yield from posed(self.head, self.actor.shape, self.take.performance, start, start + _BATCH).numpy()
 
 
 def _matte(truth: Truth) -> np.ndarray:  # (H, W, 3) uint8

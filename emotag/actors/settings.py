@@ -60,7 +60,7 @@ class TakeSettings(Settings):
 class FilmSettings(Settings):
     """How takes are filmed."""
 
-    size: int = Field(default=512, ge=128, le=2048, multiple_of=2)
+    picture_size: int = Field(default=512, ge=128, le=2048, multiple_of=2)
     """Side of the square picture in pixels."""
 
     focal_length: float = Field(default=2.8, gt=0.5, lt=10)

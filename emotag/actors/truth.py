@@ -4,30 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
+from emotag.actors.posed import BATCH, posed
 from emotag.actors.types import Performance, Phone
 from emotag.camera import Camera
 from emotag.head.model import HeadModel
 from emotag.tables import FPS, frame_table, write_table
 from emotag.vocabulary import ACTION_UNITS, EMOTIONS, au_column
-
-_BATCH = 64  # frames posed at once
-
-
-def posed(
-    head: HeadModel,
-    shape: np.ndarray,  # (S,)
-    performance: Performance,
-    start: int = 0,
-    end: int | None = None,
-) -> torch.Tensor:  # (B, V, 3) metres, world
-    """Pose the head on frames start ≤ t < end."""
-    part = slice(start, end)
-    values = ("expression", "jaw_pose", "neck_pose", "eyes_pose", "rotation", "translation")
-    motion = (torch.as_tensor(getattr(performance, name)[part], dtype=torch.float32) for name in values)
-    with torch.no_grad():
-        return head.vertices(torch.as_tensor(shape, dtype=torch.float32), *motion)
 
 
 def write_truth(
@@ -77,8 +60,8 @@ def _landmarks(
     head: HeadModel, shape: np.ndarray, performance: Performance, camera: Camera
 ) -> tuple[np.ndarray, np.ndarray]:  # (T, 68, 2), (T, 468, 2) float32 pixels
     sparse, dense = [], []
-    for start in range(0, len(performance.e), _BATCH):
-        vertices = posed(head, shape, performance, start, start + _BATCH)
+    for start in range(0, len(performance.e), BATCH):
+        vertices = posed(head, shape, performance, start, start + BATCH)
         sparse.append(camera.project(head.landmarks68.points(vertices, head.faces))[0].numpy())
         dense.append(camera.project(head.landmarks468.points(vertices, head.faces))[0].numpy())
     return np.concatenate(sparse), np.concatenate(dense)

@@ -8,9 +8,10 @@ import pytest
 
 from emotag.actors.actor import draw_actor
 from emotag.actors.film import Film
+from emotag.actors.posed import posed
 from emotag.actors.settings import FilmSettings, LineSettings
 from emotag.actors.take import Take, rehearse
-from emotag.actors.truth import posed, write_truth
+from emotag.actors.truth import write_truth
 from emotag.head.model import HeadModel
 from emotag.head.open_head.assemble import open_head
 from emotag.media.audio import read_audio
@@ -19,7 +20,7 @@ from emotag.perception.geometry.files import GeometryPaths, read_geometry
 from emotag.perception.tracking.track import Track
 from emotag.tables import column, read_metadata, read_table
 
-SETTINGS = FilmSettings(size=128, maps_size=64, lead_s=0.1, pause_s=0.1)
+SETTINGS = FilmSettings(picture_size=128, maps_size=64, lead_s=0.1, pause_s=0.1)
 LINES = [LineSettings(text="Up!", emotion="happy", level=3), LineSettings(text="Ah.")]
 
 

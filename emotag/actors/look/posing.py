@@ -1,32 +1,10 @@
-"""Posed vertices of a performance, and the rigid motion of parts read back from them."""
+"""The rigid motion of parts, read back from posed vertices."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from emotag.actors.types import Performance
-from emotag.errors import InputError
-from emotag.head.model import HeadModel
-
-_CHUNK = 32
 _FIRM = 0.98
-
-
-def posed_vertices(head: HeadModel, shape: Tensor, performance: Performance) -> Iterator[np.ndarray]:  # (V, 3) float32
-    """Pose the head for every frame of a performance. Raises InputError when its expressions are not the head's."""
-    if performance.names != head.expression_names:
-        raise InputError(
-            f"the performance's expressions are not those of the head `{head.name}`: perform it for this head"
-        )
-    fields = ("expression", "jaw_pose", "neck_pose", "eyes_pose", "rotation", "translation")
-    tracks = [torch.from_numpy(np.asarray(getattr(performance, name), dtype=np.float32)) for name in fields]
-    for start in range(0, len(performance.expression), _CHUNK):
-        with torch.no_grad():
-            posed = head.vertices(shape, *(track[start : start + _CHUNK] for track in tracks))
-        yield from posed.numpy()
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from emotag.actors.look.facial_hair import beard_mask
 from emotag.actors.look.light import basis, make_room, octahedral, polynomial
 from emotag.actors.look.look import BACKDROPS, Background, Lens, Light
 from emotag.actors.look.occlusion import shadow_maps, transfer
-from emotag.actors.look.posing import RigidPart, posed_vertices
+from emotag.actors.look.posing import RigidPart
 from emotag.actors.look.raster_kernels import NOTHING, rasterize
 from emotag.actors.look.texture import relief_slopes
+from emotag.actors.posed import posed_frames
 from emotag.actors.types import Performance
 from emotag.errors import InputError
 from emotag.head.rotation import axis_angle_to_matrix
@@ -149,4 +150,4 @@ def test_a_performance_for_another_head_is_refused(head, shape):
         e=np.zeros(2),
     )
     with pytest.raises(InputError, match="perform it"):
-        next(posed_vertices(head, shape, performance))
+        next(posed_frames(head, shape, performance))
