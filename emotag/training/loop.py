@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from emotag.head.model import HeadModel
 from emotag.progress import progress_bar
@@ -38,11 +38,14 @@ def train(
     checkpoint: Path | None = None,
     key: str = "",
     after_step: Callable[[TrainingState], None] | None = None,
+    reduce_gradients: Callable[[list[nn.Parameter]], None] | None = None,
 ) -> None:
     """Train until `settings.frames` frames were rendered, going on from the checkpoint when there is one of this key.
 
     Curriculum (EmoTaG §3.3): each person's first `static_frames` frames train appearance only, posed by the tracker;
-    then motion and appearance together. Raises FloatingPointError naming step and term when a loss is not finite.
+    then motion and appearance together. `reduce_gradients` gets the motion network's trained parameters after every
+    backward pass, before their gradient is cut: several processes average there, and may find gradients that are None
+    (a step of appearance only). Raises FloatingPointError naming step and term when a loss is not finite.
     """
     if checkpoint is not None:
         load_checkpoint(checkpoint, state, key)
@@ -60,6 +63,8 @@ def train(
             state.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             motion_group = state.optimizer.param_groups[0]["params"]
+            if reduce_gradients is not None:
+                reduce_gradients(motion_group)
             torch.nn.utils.clip_grad_norm_(motion_group, GRADIENT_LIMIT)
             state.optimizer.step()
             scene.frames_seen += rendered
