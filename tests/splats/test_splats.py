@@ -7,7 +7,9 @@ from emotag.head.model import HeadModel
 from emotag.motion.mouth import MouthOffsets
 from emotag.splats.mouth_region import mouth_triangles
 from emotag.splats.rig import to_world, triangle_frames
-from emotag.splats.splats import Splats, SplatSettings, sample_splats
+from emotag.splats.sampling import sample_splats
+from emotag.splats.settings import SplatSettings
+from emotag.splats.splats import Splats
 
 
 @pytest.fixture

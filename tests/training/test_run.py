@@ -11,7 +11,8 @@ from emotag.camera import Camera
 from emotag.head.model import HeadModel
 from emotag.motion.grmn import GRMN
 from emotag.motion.settings import MotionSettings
-from emotag.splats.splats import SplatSettings, sample_splats
+from emotag.splats.sampling import sample_splats
+from emotag.splats.settings import SplatSettings
 from emotag.training.adapt import adapt
 from emotag.training.clip import ClipFeatures, ClipFrames, HeadPose, Window
 from emotag.training.losses.regularisers import lip_loss
