@@ -37,15 +37,18 @@ def train(
     description: str,
     checkpoint: Path | None = None,
     key: str = "",
+    before_step: Callable[[TrainingState], None] | None = None,
     after_step: Callable[[TrainingState], None] | None = None,
     reduce_gradients: Callable[[list[nn.Parameter]], None] | None = None,
 ) -> None:
     """Train until `settings.frames` frames were rendered, going on from the checkpoint when there is one of this key.
 
     Curriculum (EmoTaG §3.3): each person's first `static_frames` frames train appearance only, posed by the tracker;
-    then motion and appearance together. `reduce_gradients` gets the motion network's trained parameters after every
-    backward pass, before their gradient is cut: several processes average there, and may find gradients that are None
-    (a step of appearance only). Raises FloatingPointError naming step and term when a loss is not finite.
+    then motion and appearance together. `before_step` is called before anything of a step is drawn (streamed clips
+    change their frames there), `after_step` when its frames are counted. `reduce_gradients` gets the motion network's
+    trained parameters after every backward pass, before their gradient is cut: several processes average there, and
+    may find gradients that are None (a step of appearance only). Raises FloatingPointError naming step and term when a
+    loss is not finite.
     """
     if checkpoint is not None:
         load_checkpoint(checkpoint, state, key)
@@ -56,6 +59,8 @@ def train(
         bar.advance(min(state.frames_seen, settings.frames))
         while state.frames_seen < settings.frames:
             started = time.perf_counter()
+            if before_step is not None:
+                before_step(state)
             decay(state, settings.rates, settings.frames)
             scene = state.scenes[int(torch.randint(len(state.scenes), (), generator=state.generator))]
             terms, psnr, rendered = _terms(head, state, scene, settings, device)
