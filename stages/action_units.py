@@ -6,12 +6,13 @@ import numpy as np
 import typer
 
 from emotag.media.sheet import spread
-from emotag.media.video import count_frames, frames_at, stream_frames
-from emotag.perception.action_units.open import OpenActionUnits
+from emotag.media.video import frames_at
+from emotag.perception.action_units.engines import make_action_units
 from emotag.perception.action_units.picture import draw_action_units
-from emotag.perception.action_units.protocol import ACTION_UNITS, COLUMNS, Levels
-from emotag.progress import summary, track
-from emotag.tables import column, frame_table, read_table, write_table
+from emotag.perception.action_units.protocol import ACTION_UNITS, COLUMNS
+from emotag.progress import summary
+from emotag.tables import frame_table, write_table
+from stages.faces import face_clip
 from stages.run import run
 from stages.settings import load_settings
 from stages.workspace import Workspace
@@ -20,12 +21,12 @@ _SHOWN = 10
 
 
 def action_units(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml.")]) -> None:
-    """Measure action units; the person's rest is read off the clip and the identity's reference clip."""
+    """Measure action units; where they are told above the person's rest, that is read off the reference clip too."""
     workspace, settings = Workspace(), load_settings()
-    engine = OpenActionUnits(settings.action_units)
+    engine = make_action_units(settings.action_units)
     reference = settings.person(settings.clip(clip).identity).reference
-    names = [clip] if reference == clip else [clip, reference]
-    levels = [_levels(workspace, engine, name) for name in names]
+    names = [clip, reference] if engine.above_rest and reference != clip else [clip]
+    levels = [engine.read(face_clip(workspace, name, "action units")) for name in names]
     neutral = engine.neutral(levels)
     intensities = engine.intensities(levels[0], neutral)
 
@@ -35,10 +36,12 @@ def action_units(clip: Annotated[str, typer.Option(help="Name of a clip in param
     note = {
         "engine": engine.name,
         "version": engine.version,
-        "settings": settings.action_units.model_dump(),
-        "rest_from": names,
-        "neutral": dict(zip(COLUMNS, neutral.round(4).tolist())),
+        "weights": engine.weights,
+        "settings": settings.action_units.model_dump(mode="json"),
+        **levels[0].note,
     }
+    if engine.above_rest:
+        note |= {"rest_from": names, "neutral": dict(zip(COLUMNS, neutral.round(4).tolist()))}
     write_table(target, frame_table(clip, {**columns, "valid": valid}), note)
     shown = spread(len(intensities), _SHOWN)
     images = list(frames_at(workspace.file("crop", clip, "mp4"), shown))
@@ -48,19 +51,12 @@ def action_units(clip: Annotated[str, typer.Option(help="Name of a clip in param
         f"action units {clip}",
         [
             ("frames", f"{len(intensities)}, {int((~valid).sum())} without a face"),
-            ("rest read off", ", ".join(names)),
+            ("engine", f"{engine.name} {levels[0].note.get('mode', '')}".strip()),
+            ("rest read off", ", ".join(names) if engine.above_rest else "–"),
             ("strongest", ", ".join(f"AU{ACTION_UNITS[i]} {np.nanmean(intensities[:, i]):.1f}" for i in strongest)),
             ("file", target),
         ],
     )
-
-
-def _levels(workspace: Workspace, engine: OpenActionUnits, clip: str) -> Levels:
-    table = read_table(workspace.file("landmarks", clip, "parquet"))
-    points = column(table, "points468").reshape(table.num_rows, -1, 3)
-    video = workspace.file("crop", clip, "mp4")
-    images = track(stream_frames(video), f"action units {clip}", count_frames(video))
-    return engine.levels(points, column(table, "valid"), images if engine.settings.appearance else None)
 
 
 if __name__ == "__main__":

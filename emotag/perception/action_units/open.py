@@ -10,7 +10,7 @@ from emotag.perception.action_units.appearance import NAMES as CUES
 from emotag.perception.action_units.appearance import shading
 from emotag.perception.action_units.calibration import Calibration, load_calibration
 from emotag.perception.action_units.measures import measure
-from emotag.perception.action_units.protocol import MAX_INTENSITY, ActionUnitSettings, Array, Levels
+from emotag.perception.action_units.protocol import MAX_INTENSITY, ActionUnitSettings, Array, FaceClip, Levels
 from emotag.perception.action_units.terms import N_GEOMETRY
 from emotag.perception.smoothing import gaussian_smooth
 
@@ -23,6 +23,8 @@ class OpenActionUnits:
 
     name = "open"
     version = "1"
+    weights = ""  # the calibration is code
+    above_rest = True
 
     def __init__(
         self, settings: ActionUnitSettings | None = None, calibrations: dict[bool, Calibration] | None = None
@@ -35,13 +37,17 @@ class OpenActionUnits:
         """Give the weights in use with and without images."""
         return self._calibrations.get(appearance) or load_calibration(appearance)
 
+    def read(self, clip: FaceClip) -> Levels:
+        """See ActionUnitEngine.read. Raises ValueError as `levels` does."""
+        return self.levels(clip.points, clip.valid, clip.images() if self.settings.appearance else None)
+
     def levels(
         self,
         points: NDArray[np.floating],  # (T, 468, 3) pixels of the crop
         valid: NDArray[np.bool_],  # (T,)
-        images: Iterable[NDArray[np.uint8]] | None = None,
+        images: Iterable[NDArray[np.uint8]] | None = None,  # T frames (H, W, 3) RGB of the crop
     ) -> Levels:
-        """See ActionUnitEngine.levels. Raises ValueError when no frame is valid or images and points disagree."""
+        """Give each unit's level. Raises ValueError when no frame is valid or images and points disagree."""
         return self.weigh(self.signals(points, valid, images), valid, appearance=images is not None)
 
     def signals(

@@ -1,13 +1,15 @@
 """What an action-unit engine takes and gives."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emotag import vocabulary
+from emotag.perception.action_units.openface_settings import OpenFaceSettings
 from emotag.settings import Settings
 
 ACTION_UNITS = tuple(f"{unit:02d}" for unit in vocabulary.ACTION_UNITS)
@@ -25,8 +27,8 @@ Array = NDArray[np.float64]
 class ActionUnitSettings(Settings):
     """How FACS intensities are read off a clip."""
 
-    engine: Literal["open"] = "open"
-    """"open": measures of Face Mesh points (and skin shading), calibrated on OpenFace's output."""
+    engine: Literal["open", "openface"] = "open"
+    """"open": measures of Face Mesh points (and skin shading), calibrated on OpenFace's output; "openface": itself."""
     appearance: bool = True
     """Read shading cues (wrinkles, teeth, lid crease) from the crop as well; they see what geometry cannot."""
     smoothing_frames: float = 1.0
@@ -35,29 +37,40 @@ class ActionUnitSettings(Settings):
     """The clip's own rest: this percentile of an action unit's level over the clip."""
     neutral_prior: float = 1.0
     """Trust in the population's rest against the clip's own (0: the clip's alone, like OpenFace's dynamic mode)."""
+    openface: OpenFaceSettings = OpenFaceSettings()
+    """Of the engine "openface"; the fields above are of "open"."""
+
+
+@dataclass(frozen=True)
+class FaceClip:
+    """A video of one face that an engine may look at: a crop, or a render of one."""
+
+    name: str  # of the clip, for errors and for tables that were made before
+    video: Path  # 25 fps
+    points: NDArray[np.floating]  # (T, 468, 3) pixels of the video, Face Mesh; NaN where not valid
+    valid: NDArray[np.bool_]  # (T,)
+    images: Callable[[], Iterable[NDArray[np.uint8]]]  # gives the T frames (H, W, 3) RGB, anew at each call
 
 
 @dataclass(frozen=True)
 class Levels:
-    """Weighted sums of measures before any rest level is taken off, in units of intensity."""
+    """What an engine read off a clip before any rest level is taken off, in units of intensity."""
 
     values: Array  # (T, 17); NaN where the frame is not valid
     appearance: bool  # whether shading was read too: the two kinds have different weights and rests
+    note: Mapping[str, Any] = field(default_factory=dict)  # how this very clip was read, for the table's metadata
 
 
 class ActionUnitEngine(Protocol):
-    """Reads intensities off landmarks, and off the images they were found in when given."""
+    """Reads FACS intensities off a video of a face."""
 
     name: str
     version: str
+    weights: str  # digest of the weights or of the program; "" where there are none
+    above_rest: bool  # whether intensities are told above a person's rest, which other clips of the person help to know
 
-    def levels(
-        self,
-        points: NDArray[np.floating],  # (T, 468, 3) pixels of the crop
-        valid: NDArray[np.bool_],  # (T,)
-        images: Iterable[NDArray[np.uint8]] | None = None,  # T frames (H, W, 3) RGB of the crop
-    ) -> Levels:
-        """Give each unit's level per frame."""
+    def read(self, clip: FaceClip) -> Levels:
+        """Give each unit's level per frame. Raises InputError when the clip cannot be read."""
         ...
 
     def neutral(
