@@ -6,7 +6,7 @@ import typer
 
 from emotag.media.audio import read_audio
 from emotag.media.video import count_frames
-from emotag.perception.audio.open import OpenAudio
+from emotag.perception.audio.engines import make_audio
 from emotag.perception.audio.picture import draw_audio
 from emotag.progress import summary, track
 from emotag.tables import frame_table, write_table
@@ -26,7 +26,7 @@ def audio(
         settings.clip(clip)
         waveform = read_audio(workspace.file("ingest", clip, "wav"))
         frames = count_frames(workspace.file("ingest", clip, "mp4"))
-    engine = OpenAudio(settings.audio)
+    engine = make_audio(settings.audio)
     for _ in track([clip], "audio features"):
         features = engine.features(waveform, frames)
     columns = {
@@ -36,14 +36,16 @@ def audio(
         "energy_db": features.energy_db,
         "phone": features.phone,
     }
-    note = {"engine": engine.name, "version": engine.version, "settings": settings.audio.model_dump()}
+    note = {"engine": engine.name, "version": engine.version, "settings": settings.audio.note()}
+    if engine.weights:
+        note["weights"] = engine.weights
     table = workspace.file("audio", clip, "parquet")
     picture = workspace.file("audio", clip, "png")
     draw_audio(picture, features, clip)
     write_table(table, frame_table(clip, columns), note | features.metadata())
     summary(
         f"audio {clip}",
-        [("rows", len(features.phone)), ("columns", features.audio.shape[1]),
+        [("engine", f"{engine.name} {engine.version}"), ("rows", len(features.phone)), ("columns", features.audio.shape[1]),
          ("voiced", f"{features.voiced.mean():.0%}"), ("table", table), ("picture", picture)],
     )  # fmt: skip
 

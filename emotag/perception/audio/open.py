@@ -52,6 +52,7 @@ class OpenAudio:
 
     name = "open"
     version = "1"
+    weights: str | None = None
 
     def __init__(self, settings: AudioSettings | None = None) -> None:
         self.settings = settings or AudioSettings()

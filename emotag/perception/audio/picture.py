@@ -11,13 +11,17 @@ from emotag.perception.audio.protocol import AudioFeatures
 from emotag.tables import FPS
 
 _SHOWN_S = 10.0
+_CHANNELS = 128  # of a speech network that are drawn
 _WHITE, _GREY = (255, 255, 255), (150, 150, 150)
 _ABSOLUTE = ("F0 st/12", "F0 range", "level", "tilt", "phone rate", "voiced")
 _F0_STEP, _LEVEL_SPAN = 100.0, (-90.0, 0.0)  # Hz, dB
 
 
 def draw_audio(path: Path | str, features: AudioFeatures, title: str) -> None:
-    """Write a .png of the first ten seconds: mel with phones, articulation, F0 and energy, the absolute channels."""
+    """Write a .png of the first ten seconds: what the motion network reads, with the phones, and F0 and energy.
+
+    The open engine shows its mel spectrum, articulation and absolute channels, a speech network its hidden states.
+    """
     rows = min(len(features.phone), int(_SHOWN_S * FPS))
     seconds = rows / FPS
 
@@ -25,27 +29,40 @@ def draw_audio(path: Path | str, features: AudioFeatures, title: str) -> None:
         start, stop = features.layout[name]
         return features.audio[:rows, start:stop].T
 
-    plot_sheet(
-        path,
-        title,
-        [
-            _mel(group("mel"), features.phone[:rows], seconds),
-            _articulation(group("articulation"), seconds),
-            _voice(features, rows, seconds),
-            _absolute(group("emotion"), seconds),
-        ],
-    )
+    phones, voice = features.phone[:rows], _voice(features, rows, seconds)
+    if "mel" in features.layout:
+        mel = _spectrum(group("mel"), (-3, 2), "mel band (normalised)", phones, seconds)
+        panels = [mel, _articulation(group("articulation"), seconds), voice, _absolute(group("emotion"), seconds)]
+    else:
+        shown, step = _channels(features.audio[:rows])
+        label = "hidden channel" if step == 1 else f"hidden channels, every {step}th"
+        panels = [_spectrum(shown.T, (-3, 3), label, phones, seconds), voice]
+    plot_sheet(path, title, panels)
 
 
-def _mel(mel: np.ndarray, phones: list[str], seconds: float) -> Panel:
-    panel = Panel(seconds, (0, len(mel)), "mel band (normalised)", height=220)
-    panel.image(heat(mel, -3, 2))
+def _channels(
+    hidden: np.ndarray,  # (T, D)
+) -> tuple[np.ndarray, int]:  # (T, at most _CHANNELS) standardised over time, step between the channels
+    step = -(-hidden.shape[1] // _CHANNELS)
+    shown = hidden[:, ::step]
+    return (shown - shown.mean(axis=0)) / np.maximum(shown.std(axis=0), 1e-6), step
+
+
+def _spectrum(
+    values: np.ndarray,  # (bands, T)
+    span: tuple[float, float],
+    label: str,
+    phones: list[str],
+    seconds: float,
+) -> Panel:
+    panel = Panel(seconds, (0, len(values)), label, height=220)
+    panel.image(heat(values, *span))
     start = 0
     for frame in range(1, len(phones) + 1):
         if frame < len(phones) and phones[frame] == phones[start]:
             continue
         if phones[start] not in (SILENCE, ""):
-            panel.text((start + frame) / 2 / FPS, len(mel) - 6, phones[start], _WHITE)
+            panel.text((start + frame) / 2 / FPS, len(values) * 0.925, phones[start], _WHITE)
         start = frame
     return panel
 

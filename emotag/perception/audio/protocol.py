@@ -6,14 +6,22 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from emotag.perception.audio.speech_model_settings import HubertSettings, Wav2Vec2Settings
 from emotag.settings import Settings
+
+SpeechNetwork = Literal["wav2vec2", "hubert"]
+"""Engines that are self-supervised speech networks."""
 
 
 class AudioSettings(Settings):
     """How sound becomes one feature row per video frame."""
 
-    engine: Literal["open"] = "open"
-    """"open": log-mel, prosody and English phones; no weights beyond the pocketsphinx wheel's own."""
+    engine: Literal["open", "wav2vec2", "hubert"] = "open"
+    """open: log-mel, prosody and English phones. wav2vec2 (the paper's), hubert: hidden states of these networks."""
+    wav2vec2: Wav2Vec2Settings = Wav2Vec2Settings()
+    """The engine wav2vec2."""
+    hubert: HubertSettings = HubertSettings()
+    """The engine hubert."""
     mel_bands: int = 80
     """Mel bands between `mel_low_hz` and 8 kHz."""
     mel_low_hz: float = 60.0
@@ -30,6 +38,11 @@ class AudioSettings(Settings):
     """Weight of the phone language model against the acoustics (pocketsphinx `lw`)."""
     phone_window_s: float = 0.07
     """Width of the Hann window that softens phone boundaries, seconds."""
+
+    def note(self) -> dict[str, Any]:
+        """Give the settings that made a table: without those of engines that were not chosen."""
+        others = {"wav2vec2", "hubert"} - {self.engine}
+        return self.model_dump(mode="json", exclude=others)
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,7 @@ class AudioEngine(Protocol):
 
     name: str
     version: str
+    weights: str | None  # digest of the network; None where there is none
 
     def features(
         self,
