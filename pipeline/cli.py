@@ -64,11 +64,42 @@ def add_sound(
 
 @app.command()
 def profile(name: Annotated[str, typer.Argument(help="Name of a file in profiles/, without .yaml.")]) -> None:
-    """Lay a profile (demo, smoke, …) over params.yaml; clips and people stay."""
+    """Lay a profile (demo, paper, smoke, …) over params.yaml; clips and people stay."""
     from pipeline.profiles import apply_profile
 
     apply_profile(Path(), name)
     typer.echo(f"params.yaml now has the settings of profiles/{name}.yaml")
+
+
+@app.command()
+def doctor(
+    profile: Annotated[str | None, typer.Option(help="Look as if this profile were laid over params.yaml.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare SHA-256 of files that are there.")] = False,
+) -> None:
+    """Show every engine: ready, or what it lacks and what to do. Exit code 1 when a chosen one is not ready."""
+    from pipeline.doctor import examine, exit_code, report
+
+    statuses = examine(Path(), profile, verify)
+    report(statuses)
+    raise SystemExit(exit_code(statuses))
+
+
+@app.command()
+def models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Engines (wav2vec2), tasks (audio) or `chosen`; none means all that have an address."),
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="Look as if this profile were laid over params.yaml.")] = None,
+) -> None:
+    """Fetch the files of engines that need no form; a transfer that was cut goes on. Exit code 2 when one fails."""
+    from pipeline.models import exit_code, fetch_models, tell
+    from pipeline.profiles import with_profile
+
+    outcomes = fetch_models(with_profile(Path(), profile), names or ())
+    for line in tell(outcomes):
+        typer.echo(line)
+    raise SystemExit(exit_code(outcomes, names or ()))
 
 
 @app.command("repro")

@@ -4,6 +4,7 @@ import importlib.util
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,13 +25,14 @@ class Need:
     megabytes: float | None = None
     url: str | None = None  # set where it may be fetched without a form
     sha256: str | None = None  # of the file, where it is known
+    member: str | None = None  # its path inside the .zip at `url`; None: `url` is the file itself
 
     def found(self) -> bool:
         """Say whether it is there (not whether it works)."""
         if self.kind == "file":
             return Path(self.name).exists()
         if self.kind == "package":
-            return importlib.util.find_spec(self.name) is not None
+            return _importable(self.name)
         return shutil.which(self.name) is not None
 
 
@@ -60,3 +62,18 @@ def require(engine: Engine, settings: Any, instead: str) -> None:
             f"{engine.task}.engine '{engine.name}' lacks {need.what}: {where} {need.name} ({need.source}; licence "
             f"{need.licence}), or set {engine.task}.engine to '{instead}', which works now"
         )
+
+
+def _importable(name: str) -> bool:
+    """Say whether a package (or `package.module`) is installed, without importing any of it."""
+    folders: list[str] | None = None
+    parts = name.split(".")
+    for depth, part in enumerate(parts):
+        if depth == 0:
+            spec = importlib.util.find_spec(part)
+        else:
+            spec = PathFinder.find_spec(".".join(parts[: depth + 1]), folders)
+        if spec is None:
+            return False
+        folders = list(spec.submodule_search_locations or [])
+    return True
