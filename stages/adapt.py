@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import numpy as np
 import pandas as pd
-import torch
 import typer
 
 from emotag.device import choose_device, move
@@ -12,14 +10,12 @@ from emotag.files import atomic
 from emotag.head.model import HeadModel
 from emotag.media.sheet import contact_sheet
 from emotag.motion.store import load_grmn
-from emotag.perception.geometry.files import GeometryPaths, read_geometry
 from emotag.progress import summary
 from emotag.synthesis.export import write_resting_ply
 from emotag.synthesis.store import Avatar, save_avatar
 from emotag.training.adapt import adapt as adapt_avatar
-from emotag.training.clip import Window
 from emotag.training.picture import training_pictures
-from emotag.training.scene import Geometry, make_scene
+from emotag.training.scene import make_scene
 from stages.assemble import load_person, load_shot, motion_note, run_key
 from stages.run import run
 from stages.settings import load_settings
@@ -38,8 +34,7 @@ def adapt(identity: Annotated[str, typer.Option(help="Avatar of params.yaml.")])
     grmn, _ = load_grmn(workspace.motion, note)
     on_device = head.to(device)
     person = move(load_person(workspace, identity, head), device)
-    shot = load_shot(workspace, clip, None, device)
-    shot.geometry = move(_geometry(workspace, clip, shot.frames.window), device)
+    shot = load_shot(workspace, clip, device, with_geometry=True)
     scene = make_scene(on_device, person, [shot], settings.splats)
 
     checkpoint = workspace.root / "checkpoints" / f"adapt-{identity}.pt"
@@ -68,17 +63,6 @@ def adapt(identity: Annotated[str, typer.Option(help="Avatar of params.yaml.")])
             ("avatar", folder),
         ],
     )
-
-
-def _geometry(workspace: Workspace, clip: str, window: Window) -> Geometry:
-    names = (f"{clip}-depth", f"{clip}-normal", clip)
-    files = [workspace.file("geometry", name, suffix) for name, suffix in zip(names, ("mkv", "mkv", "json"))]
-    clip_geometry = read_geometry(GeometryPaths(*files))
-
-    def cut(frames: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.stack([window.cut(frame) for frame in frames]))
-
-    return Geometry(cut(clip_geometry.depth)[..., None], cut(clip_geometry.normal), cut(clip_geometry.mask)[..., None])
 
 
 if __name__ == "__main__":

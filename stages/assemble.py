@@ -11,14 +11,19 @@ import torch
 from emotag.avatar import Person
 from emotag.device import move
 from emotag.engines import require_same, signature
+from emotag.errors import InputError
 from emotag.features import STAGES
 from emotag.files import sha256
 from emotag.head.model import HeadModel, digest
 from emotag.motion.store import MotionNote
+from emotag.perception.geometry.files import GeometryPaths
 from emotag.perception.tracking.track import PersonShape
 from emotag.tables import column, read_metadata, read_table
-from emotag.training.clip import load_features, load_frames
+from emotag.training.clip import ClipFeatures, load_features
+from emotag.training.frames import load_frames, matching_frames
+from emotag.training.geometry import load_geometry
 from emotag.training.scene import Geometry, Shot
+from emotag.training.stream import StreamedFrames
 from emotag.vocabulary import UPPER_ACTION_UNITS, au_column
 from stages.workspace import Workspace
 
@@ -39,12 +44,52 @@ def load_person(workspace: Workspace, name: str, head: HeadModel) -> Person:
     )
 
 
-def load_shot(workspace: Workspace, clip: str, geometry: Geometry | None, device: torch.device) -> Shot:
-    """Give a clip for training. Raises InputError when a file is missing or its parts disagree."""
-    features = load_features(workspace.file("features", clip, "parquet"))
-    video, matte = workspace.file("crop", clip, "mp4"), workspace.file("matte", clip, "mkv")
+def load_shot(workspace: Workspace, clip: str, device: torch.device, *, with_geometry: bool = False) -> Shot:
+    """Give a clip for training, all of its frames on the device.
+
+    Raises InputError when a file is missing or the clip's parts disagree.
+    """
+    features = clip_features(workspace, clip)
+    video, matte = clip_files(workspace, clip)
     frames = load_frames(video, matte, features.focal_length)
+    geometry: Geometry | None = None
+    if with_geometry:
+        names = (f"{clip}-depth", f"{clip}-normal", clip)
+        files = [workspace.file("geometry", name, suffix) for name, suffix in zip(names, ("mkv", "mkv", "json"))]
+        geometry = load_geometry(GeometryPaths(*files), frames.window, len(features))
     return Shot(move(features, device), move(frames, device), move(geometry, device))
+
+
+def open_shots(workspace: Workspace, clips: Iterable[str], device: torch.device, limit: int | None) -> list[Shot]:
+    """Give a person's clips for training: streamed when they have more than `limit` frames in all, else held whole.
+
+    Raises InputError when a file is missing or a clip's parts disagree.
+    """
+    features = [clip_features(workspace, clip) for clip in clips]
+    if limit is None or sum(map(len, features)) <= limit:
+        return [load_shot(workspace, clip, device) for clip in clips]
+    return [
+        Shot(move(one, device), StreamedFrames(*clip_files(workspace, clip), one.focal_length, len(one), device))
+        for clip, one in zip(clips, features)
+    ]
+
+
+def clip_features(workspace: Workspace, clip: str) -> ClipFeatures:
+    """Read a clip's features. Raises InputError when they do not fit its pictures, or no frame of it can be used."""
+    path = workspace.file("features", clip, "parquet")
+    features = load_features(path)
+    video, matte = clip_files(workspace, clip)
+    count = matching_frames(video, matte)
+    if count != len(features):
+        raise InputError(f"{path}: {len(features)} rows, but {video} has {count} frames; run `dvc repro` to remake it")
+    if not bool(features.valid.any()):
+        raise InputError(f"{path}: no frame is tracked and labelled; look at the contact sheets of clip {clip}")
+    return features
+
+
+def clip_files(workspace: Workspace, clip: str) -> tuple[Path, Path]:
+    """Name a clip's crop and its matte."""
+    return workspace.file("crop", clip, "mp4"), workspace.file("matte", clip, "mkv")
 
 
 def motion_note(workspace: Workspace, head: HeadModel, clips: Iterable[str]) -> MotionNote:

@@ -11,7 +11,7 @@ from emotag.progress import summary
 from emotag.training.picture import training_pictures
 from emotag.training.pretrain import pretrain as pretrain_network
 from emotag.training.scene import make_scene
-from stages.assemble import load_person, load_shot, motion_note, run_key
+from stages.assemble import load_person, motion_note, open_shots, run_key
 from stages.run import run
 from stages.settings import load_settings
 from stages.workspace import Workspace
@@ -29,7 +29,7 @@ def pretrain() -> None:
     for name in settings.corpus:
         person = move(load_person(workspace, name, head), device)
         clips = [clip for clip in settings.corpus_clips() if settings.clips[clip].identity == name]
-        shots = [load_shot(workspace, clip, None, device) for clip in clips]
+        shots = open_shots(workspace, clips, device, settings.pretrain.resident_frames)
         scenes.append(make_scene(on_device, person, shots, settings.splats))
 
     checkpoint = workspace.root / "checkpoints" / "pretrain.pt"

@@ -26,7 +26,7 @@ from emotag.report.settings import ReportSettings
 from emotag.settings import Settings
 from emotag.splats.settings import SplatSettings
 from emotag.synthesis.settings import CompositionSettings, PlateSettings
-from emotag.training.settings import TrainingSettings
+from emotag.training.settings import PretrainSettings, TrainingSettings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """What names look like: they become file names and DVC stage names."""
@@ -191,7 +191,7 @@ class PipelineSettings(Settings):
     splats: SplatSettings = SplatSettings()
     """A person's splats."""
 
-    pretrain: TrainingSettings
+    pretrain: PretrainSettings
     """Pretraining."""
 
     adapt: TrainingSettings

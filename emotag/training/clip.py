@@ -1,24 +1,16 @@
 """A clip as training sees it: the head's part of its frames, its features and its tracked pose."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from emotag.camera import Camera
-from emotag.errors import InputError
-from emotag.media.video import read_lossless, stream_frames
 from emotag.tables import column, read_table
 from emotag.vocabulary import EMOTIONS, UPPER_ACTION_UNITS, au_column
-
-ROI_MARGIN = 0.03
-"""Space kept around the head, as a share of the frame's side."""
-
-ROI_MULTIPLE = 16
-"""The window's sides are multiples of this, the rasterizer's tile."""
 
 
 @dataclass(frozen=True)
@@ -101,54 +93,42 @@ def load_features(path: Path | str) -> ClipFeatures:
     )
 
 
+class FrameSource(Protocol):
+    """The pixels of a clip inside the window of its head."""
+
+    @property
+    def window(self) -> Window:
+        """The part of the frame that is kept."""
+
+    @property
+    def camera(self) -> Camera:
+        """The camera of the full frame."""
+
+    @property
+    def resident(self) -> range:
+        """The frames of the clip that are held now: what a step may draw. It changes only between steps."""
+
+    def select(
+        self,
+        index: Tensor,  # (B,) frames of the clip
+    ) -> tuple[Tensor, Tensor]:  # (B, h, w, 3), (B, h, w, 1) float32 in 0…1
+        """Give frames and head alpha."""
+
+
 @dataclass(frozen=True)
 class ClipFrames:
-    """The pixels of a clip inside the window of its head, as uint8."""
+    """A FrameSource that holds the whole clip, as uint8."""
 
     window: Window
     camera: Camera  # of the full frame
     colour: Tensor  # (T, h, w, 3) uint8
     head_alpha: Tensor  # (T, h, w, 1) uint8
 
+    @property
+    def resident(self) -> range:
+        """All frames."""
+        return range(len(self.colour))
+
     def select(self, index: Tensor) -> tuple[Tensor, Tensor]:  # (B, h, w, 3), (B, h, w, 1) float32 in 0…1
         """Give frames and head alpha of the rows `index`."""
         return self.colour[index].float() / 255, self.head_alpha[index].float() / 255
-
-
-def load_frames(video: Path, matte: Path, focal_length: float) -> ClipFrames:
-    """Read the head's part of a clip. Raises InputError when the matte is empty or the files disagree in length."""
-    alpha = read_lossless(matte)[..., 1]
-    window = head_window(alpha, matte)
-    colour = np.stack([window.cut(frame).copy() for frame in stream_frames(video)])
-    if len(colour) != len(alpha):
-        raise InputError(f"{matte}: {len(alpha)} frames, but {video} has {len(colour)}; run `dvc repro` to remake it")
-    height, width = alpha.shape[1:]
-    head = np.stack([window.cut(frame) for frame in alpha])[..., None]
-    return ClipFrames(window, Camera(focal_length, width, height), torch.from_numpy(colour), torch.from_numpy(head))
-
-
-def head_window(
-    alpha: np.ndarray,  # (T, H, W) uint8
-    source: Path,
-) -> Window:
-    """Give the smallest window that holds the head in every frame, with a margin."""
-    height, width = alpha.shape[1:]
-    covered = alpha.max(axis=0) > 127
-    if not covered.any():
-        raise InputError(f"{source}: no head in any frame; look at the contact sheet beside it")
-    margin = round(ROI_MARGIN * max(height, width))
-    spans: Sequence[tuple[int, int]] = (
-        _span(covered.any(axis=0), width, margin),
-        _span(covered.any(axis=1), height, margin),
-    )
-    (x, columns), (y, rows) = spans
-    return Window(x, y, columns, rows)
-
-
-def _span(occupied: np.ndarray, size: int, margin: int) -> tuple[int, int]:
-    """First index and length: of the occupied part, widened by the margin and to a multiple, inside the frame."""
-    where = np.flatnonzero(occupied)
-    first = max(0, int(where[0]) - margin)
-    last = min(size, int(where[-1]) + 1 + margin)
-    length = min(size, -(-(last - first) // ROI_MULTIPLE) * ROI_MULTIPLE)
-    return min(first, size - length), length

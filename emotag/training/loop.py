@@ -40,6 +40,7 @@ def train(
     before_step: Callable[[TrainingState], None] | None = None,
     after_step: Callable[[TrainingState], None] | None = None,
     reduce_gradients: Callable[[list[nn.Parameter]], None] | None = None,
+    rendered_by_all: Callable[[int], int] | None = None,
 ) -> None:
     """Train until `settings.frames` frames were rendered, going on from the checkpoint when there is one of this key.
 
@@ -47,8 +48,9 @@ def train(
     then motion and appearance together. `before_step` is called before anything of a step is drawn (streamed clips
     change their frames there), `after_step` when its frames are counted. `reduce_gradients` gets the motion network's
     trained parameters after every backward pass, before their gradient is cut: several processes average there, and
-    may find gradients that are None (a step of appearance only). Raises FloatingPointError naming step and term when a
-    loss is not finite.
+    may find gradients that are None (a step of appearance only). `rendered_by_all` turns the frames that this process
+    rendered in a step into those of all of them, which the schedules count. Raises FloatingPointError naming step and
+    term when a loss is not finite.
     """
     if checkpoint is not None:
         load_checkpoint(checkpoint, state, key)
@@ -73,6 +75,8 @@ def train(
             torch.nn.utils.clip_grad_norm_(motion_group, GRADIENT_LIMIT)
             state.optimizer.step()
             scene.frames_seen += rendered
+            if rendered_by_all is not None:
+                rendered = rendered_by_all(rendered)
             state.frames_seen += rendered
             state.seconds += time.perf_counter() - started
             _log(state, scene, settings, terms, loss, psnr, bar.advance, rendered)
@@ -96,7 +100,7 @@ def _terms(
         for _ in range(settings.motion_windows - 1):
             other = state.scenes[int(torch.randint(len(state.scenes), (), generator=state.generator))]
             scenes.append(other)
-            samples.append(draw(other, window, 1, state.generator))
+            samples.append(draw(other, window, 0, state.generator))
         motion = motion_of(state.grmn, scenes, samples)
         terms = guidance_terms(state.grmn, scenes, samples, motion)
         if float(torch.rand((), generator=state.generator)) >= settings.tracked_share:

@@ -10,8 +10,9 @@ from emotag.motion.grmn import GRMN
 from emotag.motion.settings import MotionSettings
 from emotag.training.loop import train
 from emotag.training.scene import Scene
-from emotag.training.settings import TrainingSettings
+from emotag.training.settings import PretrainSettings
 from emotag.training.state import TrainingState, new_state
+from emotag.training.stream import Stream
 
 JAW_FLOOR = 0.01
 """Radians below which an axis of the jaw that hardly moves is not scaled further up."""
@@ -56,7 +57,7 @@ def pretrain(
     head: HeadModel,
     scenes: list[Scene],
     motion: MotionSettings,
-    settings: TrainingSettings,
+    settings: PretrainSettings,
     checkpoint: Path | None = None,
     key: str = "",
 ) -> TrainingState:
@@ -65,6 +66,7 @@ def pretrain(
     device = scenes[0].person.shape.device
     grmn = make_network(motion, scenes).to(device).train()
     state = new_state(grmn, grmn.parameters(), scenes, settings)
-    train(head, state, settings, "pretraining", checkpoint, key)
+    with Stream(scenes, settings) as stream:
+        train(head, state, settings, "pretraining", checkpoint, key, before_step=stream.before_step)
     grmn.eval()
     return state

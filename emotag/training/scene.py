@@ -9,7 +9,7 @@ from emotag.head.lips import Lips
 from emotag.head.model import HeadModel
 from emotag.splats.settings import SplatSettings
 from emotag.splats.splats import Splats
-from emotag.training.clip import ClipFeatures, ClipFrames, Window
+from emotag.training.clip import ClipFeatures, FrameSource, Window
 from emotag.training.initial import initial_splats
 
 
@@ -27,7 +27,7 @@ class Shot:
     """One clip of a person."""
 
     features: ClipFeatures
-    frames: ClipFrames
+    frames: FrameSource
     geometry: Geometry | None = None
 
 

@@ -1,5 +1,7 @@
 """Settings of pretraining and adaptation. Schedules count rendered frames, whatever the batch."""
 
+from pydantic import Field
+
 from emotag.settings import Settings
 
 
@@ -94,3 +96,18 @@ class TrainingSettings(Settings):
 
     checkpoint_frames: int = 2000
     """Frames between checkpoints (kept outside the stage's outputs, so that a killed run resumes)."""
+
+
+class PretrainSettings(TrainingSettings):
+    """Pretraining: a run over many people, whose footage need not fit into memory."""
+
+    resident_frames: int | None = Field(400, ge=16)
+    """Frames of a person that are held at a time, on the training device (0.6 MB each at 512²). Longer footage is
+    streamed in stretches of so many; null holds all of it."""
+
+    stretch_renders: int = Field(400, ge=1)
+    """Rendered frames of a person after which the stretch is exchanged for the next: fewer frames than are held need
+    faster decoding, more of them use the same pictures again."""
+
+    processes: int = Field(1, ge=1)
+    """Processes that share the people out, a GPU each. Under `torchrun` its own number of processes counts."""

@@ -42,16 +42,24 @@ class Sample:
 
 
 def draw(scene: Scene, window: int, batch: int, generator: torch.Generator) -> Sample:
-    """Draw a clip (longer ones more often), a window in it, and valid frames in the window."""
-    lengths = torch.tensor([float(len(shot.features)) for shot in scene.shots])
-    shot = scene.shots[int(torch.multinomial(lengths, 1, generator=generator))]
+    """Draw a clip (longer ones more often), a window of its features, and `batch` valid frames in the window.
+
+    Frames to render are drawn from those that the clip holds at the moment, and the window around them; a `batch` of 0
+    asks for a window alone, which may stand anywhere in the clip.
+    """
+    held = [shot.frames.resident if batch else range(len(shot.features)) for shot in scene.shots]
+    lengths = torch.tensor([float(len(rows)) for rows in held])
+    chosen = int(torch.multinomial(lengths, 1, generator=generator))
+    shot, rows = scene.shots[chosen], held[chosen]
     frames = len(shot.features)
     length = min(window, frames)
-    valid = shot.features.valid.cpu()
+    valid = torch.zeros(frames, dtype=torch.bool)
+    valid[rows.start : rows.stop] = shot.features.valid[rows.start : rows.stop].cpu()
     # A window around a frame that is known to be valid always holds one.
     anchors = valid.nonzero().squeeze(-1)
     anchor = int(anchors[int(torch.randint(len(anchors), (), generator=generator))])
-    first, last = max(0, anchor - length + 1), min(anchor, frames - length)
+    low, high = sorted((rows.start, rows.stop - length))  # inside the held frames, or around them when they are fewer
+    first, last = max(0, anchor - length + 1, low), min(anchor, frames - length, high)
     start = int(torch.randint(first, last + 1, (), generator=generator))
     usable = valid[start : start + length].nonzero().squeeze(-1)
     order = torch.randperm(len(usable), generator=generator)[:batch]
