@@ -9,6 +9,9 @@ from emotag.head.rotation import quaternion_to_matrix
 from emotag.splats.cpu.layout import BLUR
 from emotag.splats.spherical_harmonics import COEFFICIENT_COUNTS, colour
 
+TILE = 16
+"""Side of gsplat's tiles, pixels."""
+
 EMPTY_ALPHA = 1e-10
 """An expected depth is divided by at least this (as in gsplat): where nothing is drawn it is 0."""
 
@@ -69,14 +72,10 @@ def rasterize(
     else:
         extra = features if features.ndim == 3 else features[None]
     channels = (opacities, sh, extra, view_matrix, intrinsics, width, height, with_depth, near)
-    if means.is_cuda:
-        image, alpha, depth = _on_cuda(means, quaternions, scales, *channels)
-    else:
-        image, alpha, depth = _on_cpu(means, quaternions, scales, *channels)
-    assert image.shape == (frames, height, width, 3 + extra.shape[-1])
-    if features is None:
-        return Render(image, alpha, depth)
-    return Render(image[..., :3], alpha, depth, image[..., 3:])
+    render = _on_cuda if means.is_cuda else _on_cpu
+    seen, alpha, depth, composited = render(means, quaternions, scales, *channels)
+    assert seen.shape == (frames, height, width, 3)
+    return Render(seen, alpha, depth, None if features is None else composited)
 
 
 def splat_normals(
@@ -112,18 +111,14 @@ def _on_cpu(
     height: int,
     with_depth: bool,
     near: float,
-) -> tuple[Tensor, Tensor, Tensor | None]:  # (B, H, W, 3 + C), (B, H, W, 1), (B, H, W, 1)
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:  # (B, H, W, 3), (B, H, W, 1), (B, H, W, 1), (B, H, W, C)
     from emotag.splats.cpu.autograd import rasterize_on_cpu  # numba: half a second that CUDA users need not wait
 
     image, alpha = rasterize_on_cpu(
         means, quaternions, scales, opacities, sh, extra, view_matrix, intrinsics, width, height, with_depth, near
     )
-    if not with_depth:
-        return image, alpha, None
-    depth = image[..., 3:4] / alpha.clamp_min(EMPTY_ALPHA)
-    if extra.shape[-1] == 0:
-        return image[..., :3], alpha, depth
-    return torch.cat((image[..., :3], image[..., 4:]), dim=-1), alpha, depth
+    depth = image[..., 3:4] / alpha.clamp_min(EMPTY_ALPHA) if with_depth else None
+    return image[..., :3], alpha, depth, image[..., 4 if with_depth else 3 :]
 
 
 def _on_cuda(
@@ -139,35 +134,61 @@ def _on_cuda(
     height: int,
     with_depth: bool,
     near: float,
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    from gsplat import rasterization  # compiles its extension on the first use
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
+    """Call gsplat's kernels one by one: its `rasterization` inverts cameras on the way, which makes the host wait.
+
+    Colours, features and depths are composited in one pass, as channels of one image.
+    """
+    from gsplat import (  # compiles its extension on the first use
+        fully_fused_projection,
+        isect_offset_encode,
+        isect_tiles,
+        rasterize_to_pixels,
+    )
 
     frames, splats = means.shape[:2]
-    sh = sh.expand(frames, -1, -1, -1)
-    if extra.shape[-1] == 0:
-        colours, degree = sh, COEFFICIENT_COUNTS.index(sh.shape[-2])
-    else:  # gsplat evaluates harmonics only where they are all of the channels
-        rgb = colour(sh, means - camera_place(view_matrix))
-        colours, degree = torch.cat((rgb, extra.expand(frames, -1, -1)), dim=-1), None
-    image, alpha, _ = rasterization(
-        means,
-        quaternions,
-        scales,
-        opacities.expand(frames, splats),
-        colours,
-        view_matrix.expand(frames, 1, 4, 4),
-        intrinsics.expand(frames, 1, 3, 3),
-        width,
-        height,
-        near_plane=near,
-        eps2d=BLUR,
-        sh_degree=degree,
-        packed=False,
-        render_mode="RGB+ED" if with_depth else "RGB",
-        rasterize_mode="classic",
+    cameras = (view_matrix.expand(frames, 1, 4, 4), intrinsics.expand(frames, 1, 3, 3))
+    opacities = opacities.expand(frames, splats)
+    radii, places, depths, conics, _ = fully_fused_projection(
+        means, None, quaternions, scales, *cameras, width, height, eps2d=BLUR, near_plane=near, opacities=opacities
+    )
+    columns, rows = -(-width // TILE), -(-height // TILE)
+    _, pairs, order = isect_tiles(places, radii, depths, TILE, columns, rows, n_images=frames)
+    starts = isect_offset_encode(pairs, frames, columns, rows).reshape(frames, 1, rows, columns)
+
+    rgb = _colour_on_cuda(sh, means, view_matrix)
+    parts = [rgb.expand(frames, -1, -1), extra.expand(frames, -1, -1), depths[:, 0, :, None]]
+    sizes = [3, extra.shape[-1], int(with_depth)]
+    spare = _kernel_channels(sum(sizes)) - sum(sizes)
+    parts = [*parts[: 2 + with_depth], means.new_zeros(()).expand(frames, splats, spare)]
+    image, alpha = rasterize_to_pixels(
+        places, conics, torch.cat(parts, dim=-1)[:, None], opacities[:, None], width, height, TILE, starts, order
     )
     image, alpha = image[:, 0], alpha[:, 0]
-    return (image[..., :-1], alpha, image[..., -1:]) if with_depth else (image, alpha, None)
+    # One split, so that the gradients of all channels are put together by one copy.
+    seen, features, depth, _ = image.split([*sizes, spare], dim=-1)
+    return seen, alpha, depth / alpha.clamp_min(EMPTY_ALPHA) if with_depth else None, features
+
+
+def _colour_on_cuda(
+    sh: Tensor,  # (1 | B, N, K, 3)
+    means: Tensor,  # (B, N, 3)
+    view_matrix: Tensor,  # (4, 4)
+) -> Tensor:  # (1 | B, N, 3)
+    if sh.shape[-2] == 1:  # the same from everywhere, so once for all frames
+        return colour(sh, sh[..., 0, :])
+    from gsplat import spherical_harmonics
+
+    coefficients = sh.expand(len(means), -1, -1, -1)
+    degree = COEFFICIENT_COUNTS.index(sh.shape[-2])
+    directions = means - camera_place(view_matrix)
+    return (spherical_harmonics(degree, directions, coefficients) + 0.5).clamp_min(0)
+
+
+def _kernel_channels(count: int) -> int:
+    """Smallest number of channels, at least `count`, for which gsplat has a kernel: 1, or 2ⁿ, or 2ⁿ + 1 from 5 on."""
+    power = 1 << (count - 1).bit_length()
+    return count if count in (1, 2, 3, 4) or count == power // 2 + 1 else power
 
 
 def _check(

@@ -28,6 +28,7 @@ class Splats(nn.Module):
         self.register_buffer("binding", torch.zeros(count, dtype=torch.int64))
         self.register_buffer("mouth", torch.zeros(mouth_count, dtype=torch.int64))
         self.register_buffer("mouth_rest", torch.zeros(mouth_count, 3))
+        self._layout: tuple[tuple[int, ...], Tensor, Tensor] | None = None
 
     @property
     def opacities(self) -> Tensor:
@@ -38,6 +39,22 @@ class Splats(nn.Module):
     def scales(self) -> Tensor:
         """(N, 3) in units of the triangle."""
         return self.log_scales.exp()
+
+    def layout(
+        self,
+        faces: Tensor,  # (F, 3)
+    ) -> tuple[Tensor, Tensor]:  # (3, N) int32, (N,) int32
+        """Give the vertices of each splat's triangle, and its place among the mouth splats (−1: none).
+
+        Both are kept, since faces and binding do not change while a person trains or speaks.
+        """
+        key = (faces.data_ptr(), self.binding.data_ptr(), self.binding._version, self.mouth._version)
+        if self._layout is None or self._layout[0] != key:
+            slots = torch.full_like(self.binding, -1)
+            slots[self.mouth] = torch.arange(len(self.mouth), device=slots.device)
+            corners = faces[self.binding].T.to(torch.int32).contiguous()
+            self._layout = (key, corners, slots.to(torch.int32))
+        return self._layout[1], self._layout[2]
 
     def pose(
         self,

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
+from emotag.training.losses.photometric import Difference, difference
 from emotag.training.losses.reduce import weighted_mean
-from emotag.training.losses.ssim import ssim
 
 LAMBDA_DSSIM = 0.2
 """λ_dssim of the paper."""
@@ -21,7 +21,11 @@ def render_loss(
     """
     if mask is not None and mask.shape != image.shape[:3]:
         raise ValueError(f"mask is {tuple(mask.shape)}, expected {tuple(image.shape[:3])}")
-    difference = weighted_mean((image - truth).abs(), None if mask is None else mask[..., None])
     if dssim == 0:
-        return difference
-    return difference + dssim * (1 - ssim(image, truth, mask))
+        return weighted_mean((image - truth).abs(), None if mask is None else mask[..., None])
+    return weigh(difference(image, truth, mask), dssim)
+
+
+def weigh(apart: Difference, dssim: float = LAMBDA_DSSIM) -> Tensor:  # ()
+    """Give L_render of pictures that were compared already."""
+    return apart.absolute + dssim * (1 - apart.similarity)
