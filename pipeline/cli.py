@@ -77,10 +77,11 @@ def doctor(
     verify: Annotated[bool, typer.Option("--verify", help="Compare SHA-256 of files that are there.")] = False,
 ) -> None:
     """Show every engine: ready, or what it lacks and what to do. Exit code 1 when a chosen one is not ready."""
-    from pipeline.doctor import examine, exit_code, report
+    from emotag.external.table import report
+    from pipeline.doctor import examine, exit_code
 
     statuses = examine(Path(), profile, verify)
-    report(statuses)
+    report(statuses, profile=profile)
     raise SystemExit(exit_code(statuses))
 
 

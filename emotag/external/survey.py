@@ -1,10 +1,11 @@
 """Which engines are ready, what the others lack, and what works in their place."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emotag.errors import InputError
 from emotag.external.catalogue import is_chosen, section
 from emotag.external.need import Engine, Need
 from emotag.files import sha256
@@ -58,6 +59,13 @@ def survey(engines: Iterable[Engine], settings: Any, verify: bool = False) -> tu
 def not_ready(statuses: Iterable[Status]) -> tuple[Status, ...]:
     """Give the chosen engines that lack something."""
     return tuple(status for status in statuses if status.chosen and not status.ready)
+
+
+def require_chosen(statuses: Sequence[Status]) -> None:
+    """Raise InputError when a chosen engine lacks something: before anything runs, not in the middle."""
+    if broken := not_ready(statuses):
+        named = ", ".join(f"{status.engine.task}.engine {status.engine.name}" for status in broken)
+        raise InputError(f"not ready: {named}; `emotag doctor` says what is missing and what works instead")
 
 
 def instead(task: str, statuses: Iterable[Status]) -> str | None:

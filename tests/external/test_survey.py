@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from emotag.errors import InputError
 from emotag.external.catalogue import MODULES, all_engines, is_chosen, section, tasks
 from emotag.external.need import Engine, Need
-from emotag.external.survey import instead, not_ready, survey
+from emotag.external.survey import instead, not_ready, require_chosen, survey
 from stages.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,9 @@ def test_what_is_missing_wrong_and_right(tmp_path: Path, monkeypatch: pytest.Mon
     assert instead("audio", survey(ENGINES, TREE)) == "open"
     assert instead("audio", survey(ENGINES[:1], TREE)) is None
     assert instead("audio", survey(ENGINES[:2], TREE)) == "hubert"
+    with pytest.raises(InputError, match=r"^not ready: audio\.engine wav2vec2; `emotag doctor`"):
+        require_chosen(survey(ENGINES, TREE))
+    require_chosen(survey(ENGINES[1:], TREE))
     (tmp_path / "w").mkdir()
     (tmp_path / "w" / "model").write_bytes(b"wrong")
     assert survey(ENGINES, TREE)[0].ready  # nobody looked at the bytes

@@ -14,7 +14,8 @@ from emotag.errors import InputError
 from emotag.external.catalogue import all_engines, tasks
 from emotag.external.need import Engine, Need
 from emotag.external.survey import survey
-from pipeline.doctor import advice, examine, exit_code, report
+from emotag.external.table import advice, report
+from pipeline.doctor import examine, exit_code
 
 ROOT = Path(__file__).parents[2]
 LONG = "models/openface/a-folder-with-a-rather-long-name/another-one-below-it/main_ceclm_general.txt"
@@ -64,6 +65,12 @@ def test_the_end_says_what_to_do() -> None:
         "0 of 1 chosen engines are ready",
     ]
     assert exit_code(broken) == 1
+    assert not any("emotag models" in line for line in advice(broken))  # nothing here has an address
+    fetchable = Need("file", "models/gone", "weights", "MIT", "https://example.org", url="https://example.org/weights")
+    engines = (Engine("action_units", "openface", "OpenFace 2", lambda settings: (fetchable,)),)
+    assert "`emotag models chosen --profile paper` fetches what has an address" in advice(
+        survey(engines, tree("openface")), "paper"
+    )
     well = survey(ENGINES, tree("open"))
     assert advice(well) == ["1 of 1 chosen engines are ready"]
     assert exit_code(well) == 0
@@ -163,7 +170,8 @@ def test_looking_at_all_engines_imports_none_of_them() -> None:
         "dvc",
     )
     code = (
-        "import sys; from pathlib import Path; from pipeline.doctor import examine, report; "
+        "import sys; from pathlib import Path; from emotag.external.table import report; "
+        "from pipeline.doctor import examine; "
         f"report(examine(Path())); print(*[name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
