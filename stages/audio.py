@@ -45,8 +45,9 @@ def audio(
     write_table(table, frame_table(clip, columns), note | features.metadata())
     summary(
         f"audio {clip}",
-        [("engine", f"{engine.name} {engine.version}"), ("rows", len(features.phone)), ("columns", features.audio.shape[1]),
-         ("voiced", f"{features.voiced.mean():.0%}"), ("table", table), ("picture", picture)],
+        [("engine", f"{engine.name} {engine.version}"), ("rows", len(features.phone)),
+         ("columns", features.audio.shape[1]), ("voiced", f"{features.voiced.mean():.0%}"),
+         ("table", table), ("picture", picture)],
     )  # fmt: skip
 
 

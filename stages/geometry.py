@@ -1,7 +1,7 @@
 """Stage `geometry`: depth and normals of an adaptation clip (data/geometry/<clip>-depth.mkv -normal.mkv .json .jpg)."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import tee
 from typing import Annotated
 
 import numpy as np
@@ -9,10 +9,12 @@ import typer
 
 from emotag.errors import InputError
 from emotag.head.model import HeadModel, digest
-from emotag.media.video import stream_frames
+from emotag.media.video import stream_frames, stream_lossless
+from emotag.perception.geometry.engines import make_geometry
 from emotag.perception.geometry.estimator import Geometry, GeometryEstimator
 from emotag.perception.geometry.files import GeometryPaths, write_geometry
 from emotag.perception.geometry.picture import GeometrySheet
+from emotag.perception.geometry.settings import GeometrySettings
 from emotag.perception.geometry.tracked_mesh import TrackedMesh
 from emotag.perception.tracking.track import Track, check_head
 from emotag.progress import summary
@@ -27,10 +29,11 @@ def geometry(
 ) -> None:
     """Estimate depth and normals of every frame of a clip."""
     workspace = Workspace()
-    load_settings().clip(clip)
+    settings = load_settings()
+    settings.clip(clip)
     track_path = workspace.file("track", clip, "parquet")
     motion = Track.load(track_path)
-    estimator = _estimator(workspace, track_path, motion)
+    estimator = _estimator(workspace, settings.geometry, clip, motion)
     picture = workspace.file("geometry", clip, "jpg")
     paths = GeometryPaths(
         depth=workspace.file("geometry", f"{clip}-depth", "mkv"),
@@ -38,28 +41,34 @@ def geometry(
         note=workspace.file("geometry", clip, "json"),
     )
     sheet = GeometrySheet(len(motion))
-    images = stream_frames(workspace.file("crop", clip, "mp4"))
+    images, shown = tee(progress(stream_frames(workspace.file("crop", clip, "mp4")), "geometry", len(motion)))
 
     def frames() -> Iterator[Geometry]:
-        for index, image in enumerate(progress(images, "geometry", len(motion))):
-            if index >= len(motion):
-                raise InputError(f"{track_path}: has {len(motion)} frames, the crop has more; run `track` again")
-            found = estimator.estimate(index, image)
+        for index, (found, image) in enumerate(zip(estimator.sequence(images), shown)):
             sheet.add(index, image, found)
             yield found
 
-    count = write_geometry(
-        paths, frames(), relative=estimator.relative, metadata={"engine": estimator.engine, "digest": estimator.digest}
-    )
+    count = write_geometry(paths, frames(), relative=estimator.relative, metadata=estimator.metadata)
+    if count != len(motion):
+        raise InputError(f"{track_path}: has {len(motion)} frames, the crop has {count}; run `track` again")
     sheet.save(picture)
-    covered = f"{100 * float(np.mean(sheet.coverage)):.0f} % of the picture"
-    summary(f"geometry {clip}", [("frames", count), ("head", covered), ("files", paths.note), ("picture", picture)])
+    note = estimator.metadata()
+    rows = [("engine", note["engine"]), ("frames", count), ("covers", f"{np.mean(sheet.coverage):.0%} of the picture")]
+    agreement = [(f"{axis} with the track, r", f"{value:.2f}") for axis, value in note.get("agreement", {}).items()]
+    summary(f"geometry {clip}", [*rows, *agreement, ("files", paths.note), ("picture", picture)])
 
 
-def _estimator(workspace: Workspace, track_path: Path, motion: Track) -> GeometryEstimator:
+def _estimator(workspace: Workspace, settings: GeometrySettings, clip: str, motion: Track) -> GeometryEstimator:
     head_digest = digest(workspace.head)
-    check_head(track_path, head_digest)
-    return TrackedMesh(HeadModel.load(workspace.head), motion, head_digest)
+    check_head(workspace.file("track", clip, "parquet"), head_digest)
+    tracked = TrackedMesh(HeadModel.load(workspace.head), motion, head_digest)
+    return make_geometry(settings, tracked, _person(workspace, clip))
+
+
+def _person(workspace: Workspace, clip: str) -> Iterator[np.ndarray]:
+    """Give the person's alpha of every frame; the file is opened by the engine that asks for it."""
+    for matte in stream_lossless(workspace.file("matte", clip, "mkv")):
+        yield matte[..., 0]
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def test_files_round_trip(synthetic_head: HeadModel, tmp_path, relative: bool) -
     mesh = TrackedMesh(synthetic_head, make_track(synthetic_head), "0123")
     frames = [mesh.estimate(index, np.zeros((SIZE, SIZE, 3), np.uint8)) for index in range(3)]
     frames[1].mask[:] = False  # a frame without a head
-    count = write_geometry(paths(tmp_path), iter(frames), relative=relative, metadata={"engine": mesh.engine})
+    count = write_geometry(paths(tmp_path), iter(frames), relative=relative, metadata=mesh.metadata)
     clip = read_geometry(paths(tmp_path))
     assert count == 3 and clip.depth.shape == (3, SIZE, SIZE) and clip.relative is relative
     for index, frame in enumerate(frames):

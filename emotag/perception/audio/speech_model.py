@@ -10,7 +10,7 @@ networks were trained on single utterances), so that nothing farther away in a l
 """
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,9 +27,6 @@ from emotag.perception.audio.protocol import AudioFeatures, AudioSettings, Speec
 from emotag.perception.audio.speech_model_settings import SpeechModelSettings
 from emotag.tables import FPS
 
-if TYPE_CHECKING:
-    from transformers import HubertModel, Wav2Vec2Model
-
 STEPS_PER_FRAME = 2
 """Hidden states of a video frame: 50 Hz against 25 fps."""
 
@@ -38,7 +35,7 @@ _TRAINING_ONLY = ("masked_spec_embed",)  # parameters that no forward pass outsi
 
 
 class SpeechModel:
-    """Hidden states of a speech network; prosody and phones, which stand in columns of their own, by the open engine."""
+    """Hidden states of a speech network; prosody and phones, in columns of their own, by the open engine."""
 
     def __init__(self, name: SpeechNetwork, settings: AudioSettings) -> None:
         """Load the network. Raises InputError when the folder does not hold one of this kind that is whole."""
@@ -112,7 +109,7 @@ def unit_variance(
     return centred / (centred.square().mean(dim=1, keepdim=True) + _VARIANCE_FLOOR).sqrt()
 
 
-def _load(name: SpeechNetwork, settings: SpeechModelSettings) -> "Wav2Vec2Model | HubertModel":
+def _load(name: SpeechNetwork, settings: SpeechModelSettings) -> Any:  # transformers' Wav2Vec2Model or HubertModel
     """Read the network with the layers that are needed, in evaluation mode."""
     folder, weights = settings.folder, settings.weight_file()
     _check_kind(name, settings)
@@ -120,7 +117,7 @@ def _load(name: SpeechNetwork, settings: SpeechModelSettings) -> "Wav2Vec2Model 
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    kind = {"wav2vec2": transformers.Wav2Vec2Model, "hubert": transformers.HubertModel}[name]
+    kind: Any = {"wav2vec2": transformers.Wav2Vec2Model, "hubert": transformers.HubertModel}[name]
     try:
         network, report = kind.from_pretrained(
             folder,

@@ -1,7 +1,8 @@
-"""What a geometry engine gives for a frame."""
+"""What a geometry engine gives for the frames of a clip."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,16 +17,17 @@ class Geometry:
 
 
 class GeometryEstimator(Protocol):
-    """Gives depth and normals of the head in a frame."""
+    """Gives depth and normals of the head in every frame of a clip."""
 
-    engine: str
-    digest: str  # of the weights, or of the head model
     relative: bool  # whether depth has an unknown scale and shift per frame (Sapiens) or is in metres
 
-    def estimate(
+    def sequence(
         self,
-        frame: int,
-        image: np.ndarray,  # (H, W, 3) uint8 RGB of the crop
-    ) -> Geometry:
-        """Give the geometry of frame number `frame` of the clip, whose picture is `image`."""
+        images: Iterable[np.ndarray],  # the clip's frames in order, (H, W, 3) uint8 RGB of the crop
+    ) -> Iterator[Geometry]:
+        """Give the geometry of each frame; may read some frames ahead. Raises InputError on lengths that disagree."""
+        ...
+
+    def metadata(self) -> dict[str, Any]:
+        """Say what made the geometry: engine, digests. Complete once the sequence has ended."""
         ...

@@ -1,7 +1,7 @@
 """Geometry on disk: a 16-bit depth video, an 8-bit normal video, and a JSON that says how to read them."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,8 @@ def write_geometry(
     frames: Iterable[Geometry],
     *,
     relative: bool,
-    metadata: dict[str, Any],  # engine, digest of weights or head …
+    metadata: dict[str, Any]
+    | Callable[[], dict[str, Any]],  # engine, digest …; a function is asked after the last frame
 ) -> int:
     """Write a clip's geometry a frame at a time and give the number of frames.
 
@@ -100,7 +101,7 @@ def write_geometry(
         write_lossless(paths.depth, _depths(spool, count, shape, scale, low))
     note = {
         "format": _FORMAT,
-        **metadata,
+        **(metadata() if callable(metadata) else metadata),
         "frames": count,
         "height": shape[0],
         "width": shape[1],

@@ -1,7 +1,11 @@
 """Depth and normals rendered from the tracked head mesh: the open engine."""
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 import numpy as np
 
+from emotag.errors import InputError
 from emotag.head.mesh_render import rasterize, vertex_normals
 from emotag.head.model import HeadModel
 from emotag.perception.geometry.estimator import Geometry
@@ -20,6 +24,20 @@ class TrackedMesh:
         self._head, self._track = head, track
         self._faces = head.faces.numpy()
         self._surface = surface_faces(head)
+
+    def metadata(self) -> dict[str, Any]:
+        """Give the engine and the digest of the head model."""
+        return {"engine": self.engine, "digest": self.digest}
+
+    def sequence(
+        self,
+        images: Iterable[np.ndarray],  # each (H, W, 3), only their size is used
+    ) -> Iterator[Geometry]:
+        """See GeometryEstimator.sequence."""
+        for frame, image in enumerate(images):
+            if frame >= len(self._track):
+                raise InputError(f"the track has {len(self._track)} frames, the crop has more; run `track` again")
+            yield self.estimate(frame, image)
 
     def estimate(
         self,
