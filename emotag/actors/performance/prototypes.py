@@ -82,7 +82,7 @@ PROTOTYPES: dict[str, Prototype] = {
                         aversion=1.6),
     ),
     "angry": Prototype(
-        {4: 1.00, 5: 0.55, 7: 0.70, 23: 0.85, 24: 0.35, 10: 0.20, 9: 0.20},
+        {4: 1.00, 5: 0.35, 7: 0.85, 23: 0.90, 24: 0.45, 10: 0.20, 9: 0.35},
         onset_s=(0.25, 0.5),
         articulation=Articulation(jaw=1.22, lips=1.12, seal=0.35),
         bearing=Bearing(pitch=0.055, forward=0.006, mobility=1.35, blinks=0.7, aversion=0.3),

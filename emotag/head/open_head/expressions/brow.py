@@ -5,9 +5,9 @@ from emotag.head.open_head.fields import Pull
 BROW: dict[str, tuple[Pull, ...]] = {
     # AU4, the corrugator's part: the middle of the brow is drawn in and down over the orbit's edge.
     "browDown": (
-        Pull("brow_middle", by=(-3.0, -3.0, 2.0), reach=(10, 8, 14)),
-        Pull("brow_outer", by=(-2.5, -0.5, 3.0), reach=(11, 10, 16)),
-        Pull("brow_inner", by=(-0.5, -1.5, 0.5), reach=(8, 9, 12)),
+        Pull("brow_middle", by=(-3.6, -5.0, 2.4), reach=(10, 8, 14)),
+        Pull("brow_outer", by=(-2.5, -1.0, 3.0), reach=(11, 10, 16)),
+        Pull("brow_inner", by=(-2.2, -5.2, 2.0), reach=(9, 9, 12)),
         Pull("brow_middle", shift=(0, 20, -6), by=(-1.0, -1.5, 1.0), reach=(16, 14, 18)),
     ),
     # AU1, frontalis medialis: the inner brow rises, the skin of the forehead gathers above it.
