@@ -41,6 +41,22 @@ def mouth_triangles(head: HeadModel) -> Tensor:
     return inside[faces].all(dim=1).to(device)
 
 
+def interior_triangles(head: HeadModel) -> Tensor:
+    """Give a mask (F,) of the triangles behind the inner lips: socket, gums, tongue, teeth."""
+    return _within(head, "mouth_interior")
+
+
+def tooth_triangles(head: HeadModel) -> Tensor:
+    """Give a mask (F,) of the triangles of the teeth, which ride on skull and jaw and do not deform."""
+    return _within(head, "upper_teeth") | _within(head, "lower_teeth")
+
+
+def _within(head: HeadModel, region: str) -> Tensor:  # (F,) bool: all corners in the region
+    inside = torch.zeros(head.n_vertices, dtype=torch.bool, device=head.faces.device)
+    inside[head.regions.get(region, inside.new_zeros(0, dtype=torch.int64))] = True
+    return inside[head.faces].all(dim=1)
+
+
 def _edge_graph(template: np.ndarray, faces: np.ndarray) -> coo_matrix:
     edges = np.concatenate((faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]))
     edges = np.unique(np.sort(edges, axis=1), axis=0)

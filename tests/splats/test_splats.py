@@ -1,13 +1,14 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from emotag.head.model import HeadModel
 from emotag.motion.mouth import MouthOffsets
-from emotag.splats.mouth_region import mouth_triangles
+from emotag.splats.mouth_region import mouth_triangles, tooth_triangles
 from emotag.splats.rig import to_world, triangle_frames
-from emotag.splats.sampling import sample_splats
+from emotag.splats.sampling import Importance, sample_splats
 from emotag.splats.settings import SplatSettings
 from emotag.splats.splats import Splats
 
@@ -15,7 +16,9 @@ from emotag.splats.splats import Splats
 @pytest.fixture
 def splats(synthetic_head: HeadModel) -> Splats:
     count = 2 * len(synthetic_head.faces) + 50
-    return sample_splats(synthetic_head, synthetic_head.template, SplatSettings(count=count, sh_degree=1))
+    return sample_splats(
+        synthetic_head, synthetic_head.template, SplatSettings(count=count, sh_degree=1, allocation="equal")
+    )
 
 
 def test_same_number_per_triangle_up_to_the_remainder(synthetic_head: HeadModel, splats: Splats) -> None:
@@ -28,7 +31,7 @@ def test_same_number_per_triangle_up_to_the_remainder(synthetic_head: HeadModel,
 
 def test_fewer_splats_than_triangles_are_shared_out_by_size(synthetic_head: HeadModel) -> None:
     count = len(synthetic_head.faces) // 3
-    few = sample_splats(synthetic_head, synthetic_head.template, SplatSettings(count=count))
+    few = sample_splats(synthetic_head, synthetic_head.template, SplatSettings(count=count, allocation="equal"))
     corners = synthetic_head.template[synthetic_head.faces]
     areas = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).norm(dim=-1)
     expected = count * areas.sqrt() / areas.sqrt().sum()
@@ -36,6 +39,83 @@ def test_fewer_splats_than_triangles_are_shared_out_by_size(synthetic_head: Head
     assert len(few.binding) == count
     assert (got - expected).abs().max() <= 1  # systematic: no triangle is off by more than one
     assert got[areas > areas.median()].sum() > got[areas <= areas.median()].sum()
+
+
+def test_area_allocation_is_as_dense_everywhere(synthetic_head: HeadModel) -> None:
+    settings = SplatSettings(count=5000, allocation="area")
+    got = torch.bincount(
+        sample_splats(synthetic_head, synthetic_head.template, settings).binding, minlength=len(synthetic_head.faces)
+    )
+    areas = _areas(synthetic_head)
+    assert (got - 5000 * areas / areas.sum()).abs().max() <= 1
+
+
+def test_visible_allocation_follows_what_was_seen(synthetic_head: HeadModel) -> None:
+    """Two thirds of the visible weight on one triangle in three, the unseen share by area."""
+    triangles = len(synthetic_head.faces)
+    weight = torch.ones(triangles)
+    weight[::3] = 4.0
+    none = torch.zeros(triangles)
+    settings = SplatSettings(count=9000, unseen_share=0.2)
+    importance = Importance(weight, none, none)
+    splats = sample_splats(synthetic_head, synthetic_head.template, settings, importance=importance)
+    got = torch.bincount(splats.binding, minlength=triangles)
+    areas = _areas(synthetic_head)
+    expected = 9000 * (0.2 * areas / areas.sum() + 0.8 * weight / weight.sum())
+    assert (got - expected).abs().max() <= 1
+    equal = sample_splats(
+        synthetic_head, synthetic_head.template, settings.model_copy(update={"allocation": "equal"}), None, importance
+    )
+    assert torch.bincount(equal.binding, minlength=triangles).float().std() < 0.5
+
+
+def test_outline_splats_stand_off_the_surface_within_reach(synthetic_head: HeadModel) -> None:
+    triangles = len(synthetic_head.faces)
+    half = torch.full((triangles,), 0.5)
+    reach = torch.full((triangles,), 0.02)
+    settings = SplatSettings(count=4000)
+    neutral = synthetic_head.template
+    splats = sample_splats(synthetic_head, neutral, settings, importance=Importance(torch.ones(triangles), half, reach))
+    frames = triangle_frames(neutral[None], synthetic_head.faces[splats.binding])
+    height = splats.means.detach()[:, 1] * frames.scale[0]  # along the normal, metres
+    assert height.min() > -1e-5
+    assert height.max() < 0.02 + 1e-5
+    off = height > 1e-5
+    assert 0.45 < off.float().mean() < 0.55
+    assert height[off].mean() == pytest.approx(0.01, rel=0.1)
+
+
+def test_splats_of_a_triangle_are_spread_evenly(synthetic_head: HeadModel) -> None:
+    """No two of them as near to each other as random places would be."""
+    count = 12 * len(synthetic_head.faces)
+    settings = SplatSettings(count=count, allocation="equal")
+    means = sample_splats(synthetic_head, synthetic_head.template, settings).means.detach()
+    some = len(synthetic_head.faces) // 3  # not a sliver at the pole
+    first = means[12 * some : 12 * (some + 1)]
+    gaps = torch.cdist(first, first) + torch.eye(12) * 10
+    corners = torch.rand(200, 12, 2, generator=torch.Generator().manual_seed(0))
+    corners = torch.where(corners.sum(-1, keepdim=True) > 1, 1 - corners, corners)
+    random = torch.stack([(torch.cdist(p, p) + torch.eye(12) * 10).min() for p in corners])
+    size = (first.amax(0) - first.amin(0)).max()
+    assert gaps.min() / size > 2 * random.mean()
+
+
+def test_teeth_ride_on_the_skull_unless_told_otherwise(synthetic_head: HeadModel) -> None:
+    inside = mouth_triangles(synthetic_head)
+    teeth = synthetic_head.faces[inside][::2].unique()
+    head = replace(synthetic_head, regions=synthetic_head.regions | {"upper_teeth": teeth})
+    settings = SplatSettings(count=2 * len(head.faces), allocation="equal")
+    rigid = sample_splats(head, head.template, settings)
+    free = sample_splats(head, head.template, settings.model_copy(update={"rigid_teeth": False}))
+    tooth = tooth_triangles(head)
+    assert tooth.any()
+    assert not tooth[rigid.binding[rigid.mouth]].any()
+    assert tooth[free.binding[free.mouth]].any()
+
+
+def _areas(head: HeadModel) -> torch.Tensor:
+    corners = head.template[head.faces]
+    return torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).norm(dim=-1) / 2
 
 
 def test_centres_lie_inside_their_triangles(synthetic_head: HeadModel, splats: Splats) -> None:
