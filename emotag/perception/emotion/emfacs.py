@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotag.perception.action_units.protocol import ACTION_UNITS
-from emotag.perception.emotion.protocol import EMOTIONS, Array, EmotionSettings
+from emotag.perception.emotion.protocol import EMOTIONS, Array, EmotionSettings, Sources
 from emotag.perception.smoothing import gaussian_smooth
 from emotag.tables import FPS
 
@@ -68,15 +68,21 @@ class Emfacs:
 
     name = "emfacs"
     version = "1"
+    weights = ""
+    looks = False
 
     def __init__(self, settings: EmotionSettings | None = None) -> None:
         self.settings = settings or EmotionSettings()
 
+    def read(self, sources: Sources) -> Array:  # (T, 7)
+        """See EmotionEngine.read."""
+        return self.probabilities(sources.action_units())
+
     def probabilities(
         self,
-        action_units: NDArray[np.floating],  # (T, 17)
+        action_units: NDArray[np.floating],  # (T, 17) intensities 0-5; NaN where a frame is not valid
     ) -> Array:  # (T, 7)
-        """See EmotionEngine.probabilities. Raises ValueError on another shape."""
+        """Give p_emo of every frame. Raises ValueError on another shape."""
         if action_units.ndim != 2 or action_units.shape[1] != len(ACTION_UNITS):
             raise ValueError(f"action_units must be (T, {len(ACTION_UNITS)}), got {action_units.shape}")
         valid = np.isfinite(action_units).all(axis=1)
