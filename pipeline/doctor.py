@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emotag.errors import InputError
-from emotag.external.catalogue import all_engines
+from emotag.external.catalogue import available
 from emotag.external.survey import Status, not_ready, survey
 from pipeline.profiles import with_profile
 
@@ -16,7 +16,8 @@ def examine(root: Path, profile: str | None = None, verify: bool = False) -> tup
     """
     if root.resolve() != Path.cwd():
         raise InputError(f"{root}: paths of engines are relative to the project's folder; run `emotag doctor` there")
-    return survey(all_engines(), with_profile(root, profile), verify)
+    settings = with_profile(root, profile)
+    return survey(available(settings), settings, verify)
 
 
 def exit_code(statuses: Sequence[Status]) -> int:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from emotag.errors import InputError
-from emotag.external.catalogue import all_engines, is_chosen, section
+from emotag.external.catalogue import available, choice, section
 from emotag.external.fetch import FetchError, extract, fetch
 from emotag.external.need import Engine, Need
 
@@ -45,7 +45,7 @@ def fetch_models(
     that the settings choose. What wants a form, a package manager or a program's own set-up is told, not fetched.
     Raises InputError on an unknown name. Paths are relative to the folder this runs in, as in params.yaml.
     """
-    chosen = choose_engines(all_engines() if engines is None else tuple(engines), names, settings)
+    chosen = choose_engines(available(settings) if engines is None else tuple(engines), names, settings)
     needs = _once(need for engine in chosen for need in engine.needs(section(settings, engine.task)))
     outcomes = [Outcome(need, THERE) for need in needs if need.found()]
     wanted = [need for need in needs if not need.found()]
@@ -63,7 +63,7 @@ def choose_engines(engines: tuple[Engine, ...], names: Sequence[str], settings: 
     found: list[Engine] = []
     for name in names:
         if name == "chosen":
-            meant = [engine for engine in engines if is_chosen(engine, settings)]
+            meant = [one for one in engines if choice(settings, one.task, engines) == one.name]
         else:
             meant = [one for one in engines if name in (one.name, one.task, f"{one.task}.{one.name}")]
         if not meant:

@@ -1,12 +1,13 @@
 """Every engine of every task, collected from the modules that describe them."""
 
 import importlib
-import importlib.util
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
-from emotag.external.need import Engine
+from pydantic import BaseModel
+
+from emotag.external.need import Engine, missing
 
 MODULES = (
     "emotag.head.engines",
@@ -21,12 +22,19 @@ MODULES = (
 )
 """Light modules that hold `ENGINES: tuple[Engine, ...]`, in the order of the DAG."""
 
+AUTO = "auto"
+"""The choice that takes the first engine of a task that lacks nothing."""
+
 
 @cache
-def all_engines() -> tuple[Engine, ...]:
-    """Give every engine, in the order of the DAG and, within a task, of its module."""
-    there = [name for name in MODULES if importlib.util.find_spec(name)]
-    return tuple(engine for name in there for engine in importlib.import_module(name).ENGINES)
+def described() -> tuple[Engine, ...]:
+    """Give every engine that some module describes, in the order of the DAG and, within a task, of its module."""
+    return tuple(engine for name in MODULES for engine in importlib.import_module(name).ENGINES)
+
+
+def available(settings: BaseModel) -> tuple[Engine, ...]:
+    """Give every engine that the settings tree has a name for: what params.yaml can choose."""
+    return tuple(engine for engine in described() if engine.name in names(settings, engine.task))
 
 
 def tasks(engines: Iterable[Engine]) -> tuple[str, ...]:
@@ -41,6 +49,18 @@ def section(settings: Any, task: str) -> Any:
     return settings
 
 
-def is_chosen(engine: Engine, settings: Any) -> bool:
-    """Say whether the settings tree chooses this engine for its task."""
-    return bool(section(settings, engine.task).engine == engine.name)
+def names(settings: BaseModel, task: str) -> tuple[str, ...]:
+    """Give the names that a task's `engine` can be set to; none when the tree has no such choice."""
+    try:
+        field = type(section(settings, task)).model_fields["engine"]
+    except (AttributeError, KeyError):
+        return ()
+    return get_args(field.annotation)
+
+
+def choice(settings: Any, task: str, engines: Iterable[Engine]) -> str:
+    """Name the engine that the settings choose for a task; what `auto` comes to where that is the choice."""
+    own = section(settings, task)
+    if own.engine != AUTO:
+        return str(own.engine)
+    return next((one.name for one in engines if one.task == task and not missing(one, own)), AUTO)

@@ -85,15 +85,19 @@ def fetch(
 
 
 def extract(archive: Path, member: str, target: Path, digest: str | None = None) -> None:
-    """Take one file out of a .zip. Raises FetchError when it is not there or has other bytes than its digest says."""
+    """Take one file out of a .zip, from whatever folder it is in there when `member` names none.
+
+    Raises FetchError when it is not there or has other bytes than its digest says.
+    """
     try:
         with zipfile.ZipFile(archive) as opened, atomic(target) as partial:
-            with opened.open(member) as source, partial.open("wb") as file:
+            inside = [name for name in opened.namelist() if f"/{name}".endswith(f"/{member}")]
+            if len(inside) != 1:
+                raise FetchError(f"the archive holds {len(inside) or 'no'} {member}")
+            with opened.open(inside[0]) as source, partial.open("wb") as file:
                 shutil.copyfileobj(source, file)
             if digest is not None and (found := sha256(partial)) != digest:
                 raise FetchError(f"its SHA-256 in the archive is {found[:12]}…, not {digest[:12]}…")
-    except KeyError:
-        raise FetchError(f"the archive holds no {member}") from None
     except zipfile.BadZipFile:
         raise FetchError("what the server has is not a .zip") from None
 
@@ -247,6 +251,7 @@ def _plain(error: Exception) -> str:
         return f"silence for {READ_S:g} s"
     text = str(error)
     for known, told in (
+        ("certificate", "its certificate is not trusted"),
         ("resolve", "its name is not known: no network?"),
         ("Connection refused", "it refuses the connection"),
         ("unreachable", "no network"),

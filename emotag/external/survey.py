@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emotag.errors import InputError
-from emotag.external.catalogue import is_chosen, section
+from emotag.external.catalogue import choice, section
 from emotag.external.need import Engine, Need
 from emotag.files import sha256
 
@@ -44,12 +44,12 @@ class Status:
         return tuple(state for state in self.states if not state.fine)
 
 
-def survey(engines: Iterable[Engine], settings: Any, verify: bool = False) -> tuple[Status, ...]:
+def survey(engines: Sequence[Engine], settings: Any, verify: bool = False) -> tuple[Status, ...]:
     """Look at every engine with the settings tree; `verify` also compares the digests of files that are there."""
     return tuple(
         Status(
             engine,
-            is_chosen(engine, settings),
+            choice(settings, engine.task, engines) == engine.name,
             tuple(_state(need, verify) for need in engine.needs(section(settings, engine.task))),
         )
         for engine in engines

@@ -114,4 +114,6 @@ def _how(need: Need) -> str:
     parts = [need.source, f"licence {need.licence}"]
     if need.megabytes is not None:
         parts.append(f"{need.megabytes:,.0f} MB" if need.megabytes >= 1 else "under 1 MB")
+    if need.url:
+        parts.append("`emotag models` fetches it")
     return "; ".join(parts)

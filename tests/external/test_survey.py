@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from emotag.errors import InputError
-from emotag.external.catalogue import MODULES, all_engines, is_chosen, section, tasks
+from emotag.external.catalogue import AUTO, MODULES, available, choice, described, names, section, tasks
 from emotag.external.need import Engine, Need
 from emotag.external.survey import instead, not_ready, require_chosen, survey
-from stages.settings import load_settings
+from stages.settings import PipelineSettings, load_settings
 
 ROOT = Path(__file__).parents[2]
 TREE = SimpleNamespace(
@@ -32,7 +32,7 @@ ENGINES = (
 
 def test_sections_inside_sections() -> None:
     assert section(TREE, "metrics.sync").engine == "none"
-    assert [engine.name for engine in ENGINES if is_chosen(engine, TREE)] == ["wav2vec2", "none"]
+    assert [choice(TREE, task, ENGINES) for task in tasks(ENGINES)] == ["wav2vec2", "none"]
     assert tasks(ENGINES) == ("audio", "metrics.sync")
 
 
@@ -54,25 +54,58 @@ def test_what_is_missing_wrong_and_right(tmp_path: Path, monkeypatch: pytest.Mon
     assert survey(ENGINES, TREE, verify=True)[0].states[0].verified is True
 
 
-def test_every_choice_of_engine_is_in_the_catalogue_and_nothing_else() -> None:
-    """A name that params.yaml takes has an Engine that says what it needs; and the other way round."""
-    settings = load_settings(ROOT / "params.yaml")
+def test_auto_takes_the_first_engine_that_lacks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tree = SimpleNamespace(audio=SimpleNamespace(engine=AUTO, folder="w"))
+    assert choice(tree, "audio", ENGINES) == "hubert"
+    assert [status.chosen for status in survey(ENGINES[:3], tree)] == [False, True, False]
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "model").touch()
+    assert choice(tree, "audio", ENGINES) == "wav2vec2"
+    assert not_ready(survey(ENGINES[:3], tree)) == ()
+
+
+@pytest.fixture(scope="module")
+def settings() -> PipelineSettings:
+    return load_settings(ROOT / "params.yaml")
+
+
+def test_every_name_of_an_engine_is_described(settings: PipelineSettings) -> None:
+    """Whatever params.yaml can choose has an Engine that says what it needs."""
     assert len(MODULES) == len(set(MODULES))
-    for task in tasks(all_engines()):
-        field = type(section(settings, task)).model_fields["engine"].annotation
-        named = [engine.name for engine in all_engines() if engine.task == task]
-        assert sorted(named) == sorted(field.__args__), task
-        assert len(named) == len(set(named)), task
+    engines = available(settings)
+    assert len({(engine.task, engine.name) for engine in engines}) == len(engines)
+    for task in tasks(engines):
+        assert {one.name for one in engines if one.task == task} == set(names(settings, task)) - {AUTO}, task
 
 
-def test_every_engine_answers_and_the_default_ones_are_open() -> None:
-    statuses = survey(all_engines(), load_settings(ROOT / "params.yaml"))
-    for status in statuses:
+def test_every_task_with_a_choice_is_described(settings: PipelineSettings) -> None:
+    choices = {name for name in PipelineSettings.model_fields if len(names(settings, name)) > 1}
+    assert choices - {"shape"} <= set(tasks(available(settings)))  # `shape` takes what `track` brings
+
+
+@pytest.mark.xfail(strict=True, reason="track.vhap and metrics are not in the settings tree yet")
+def test_engines_that_wait_for_their_settings(settings: PipelineSettings) -> None:
+    """Described, not yet to be chosen."""
+    assert set(described()) - set(available(settings)) == set()
+
+
+def test_needs_are_told_in_full(settings: PipelineSettings) -> None:
+    for status in survey(available(settings), settings):
         for state in status.states:
             need = state.need
             assert need.what and need.licence and need.source and need.name, status.engine
             assert "\n" not in need.what + need.source + need.licence, status.engine
-            assert need.url is None or need.kind == "file", "only files are fetched"
+            assert need.url is None or (need.kind == "file" and need.url.startswith("https://")), (
+                "only files are fetched"
+            )
             assert need.sha256 is None or len(need.sha256) == 64
-    for task in tasks(all_engines()):
-        assert any(one.engine.open for one in statuses if one.engine.task == task), f"{task} has no open engine"
+            assert need.member is None or need.url, "a member of nothing"
+
+
+def test_every_task_has_an_engine_that_works_from_a_bare_install(settings: PipelineSettings) -> None:
+    engines = available(settings)
+    for task in tasks(engines):
+        works = [one for one in engines if one.task == task and one.open]
+        assert works, task
+        assert all(one.needs(section(settings, task)) == () for one in works), task
