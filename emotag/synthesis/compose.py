@@ -16,6 +16,8 @@ from emotag.synthesis.plate import as_unit, distance_to, fill_smoothly
 from emotag.synthesis.settings import CompositionSettings
 
 _MATCH_SIDE = 96  # pixels: the plate is matched to the frame's light at this size; light is smooth
+_OPAQUE = 0.9  # person alpha above which a pixel's colour is the torso's own
+_COLLAR_BLUR = 16  # the collar's weight is softened by its reach over this
 _TORSO_ALPHA = 0.5  # person alpha above which a pixel below the neck line is torso, not backdrop
 
 
@@ -57,7 +59,7 @@ def underlay(
 
     behind = _matched_plate(frame, plate, (removed[..., 0] == 0) & (person < settings.head_threshold))
     solid = (torso > _TORSO_ALPHA) & ~head
-    fill = _with_collar(frame, behind, head, solid, settings.collar_share * side)
+    fill = _with_collar(frame, behind, head, solid, person, settings.collar_share * side)
     image = frame * (1 - removed) + fill * removed
     return Underlay(
         image=np.clip(np.rint(image), 0, 255).astype(np.uint8),
@@ -110,24 +112,37 @@ def _with_collar(
     behind: np.ndarray,  # (H, W, 3) float32
     head: np.ndarray,  # (H, W) bool
     torso: np.ndarray,  # (H, W) bool
+    person: np.ndarray,  # (H, W) float32 0-1
     reach: float,  # pixels
 ) -> np.ndarray:  # (H, W, 3) float32
-    """Continue the torso into the part of the removed head that lies next to it, fading with distance."""
-    away = distance_to(torso)
-    near = np.argwhere(head & (away < reach))
-    if not len(near):
+    """Continue the torso straight upwards into the part of the removed head that stands on it, fading with height.
+
+    Straight up and no wider than the torso is at the neck line: continued to all sides, a neck glows beside itself.
+    """
+    below = _next_row(torso)  # the first row of torso at or under each pixel
+    rows = np.arange(len(torso))[:, None]
+    standing = head & (below < _next_row(~head & ~torso)) & (below - rows < reach)
+    if not standing.any():
         return behind
     margin = int(reach)
-    top, left = np.maximum(near.min(axis=0) - margin, 0)
-    bottom, right = near.max(axis=0) + margin + 1
+    spots = np.argwhere(standing)
+    top, left = np.maximum(spots.min(axis=0) - margin, 0)
+    bottom, right = spots.max(axis=0) + margin + 1
     box = (slice(top, bottom), slice(left, right))
-    continued = fill_smoothly(frame[box].astype(np.float32), torso[box])
+    continued = fill_smoothly(frame[box].astype(np.float32), (torso & (person > _OPAQUE))[box])
+    contact = np.take_along_axis(person, np.minimum(below, len(torso) - 1), axis=0)  # soft where the neck's edge is
+    weight = np.where(standing, contact * np.clip(2 - 2 * (below - rows) / reach, 0, 1), person * torso)[box]
     # Blurred over head and torso together, the weight stays whole at the neck line: no seam of plate shows there.
-    weight = np.clip(2 - 2 * away[box] / reach, 0, 1) * (head | torso)[box]
-    weight = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), max(reach / 8, 0.5))[..., None]
+    weight = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), max(reach / _COLLAR_BLUR, 0.5))[..., None]
     result = behind.copy()
     result[box] += (continued - result[box]) * weight
     return result
+
+
+def _next_row(mask: np.ndarray) -> np.ndarray:  # (H, W) bool -> (H, W) int, H where there is none
+    """Give the first row of the mask at or below each pixel."""
+    rows = np.where(mask, np.arange(len(mask))[:, None], len(mask))
+    return np.minimum.accumulate(rows[::-1], axis=0)[::-1]
 
 
 def _fade(away: np.ndarray, torso: np.ndarray, settings: CompositionSettings, side: int) -> np.ndarray:

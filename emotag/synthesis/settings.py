@@ -12,7 +12,7 @@ class CompositionSettings(Settings):
     """Width of the ring around the head that is removed with it: hair is wider than its matte."""
     feather_share: float = 0.016
     """Width over which the plate then fades into the frame."""
-    collar_share: float = 0.10
+    collar_share: float = 0.06
     """Height over which the torso's colours are continued upwards where the head was, so that no gap opens there."""
     overlap_share: float = 0.05
     """How far the rendered head may reach over the true torso before it fades (a chin over a collar)."""
