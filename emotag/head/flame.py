@@ -1,5 +1,5 @@
-"""FLAME 2020 and 2023 from the user's own licensed files (Li et al., *Learning a model of facial shape and expression
-from 4D scans*, SIGGRAPH Asia 2017). Teeth are added by emotag.head.teeth."""
+"""FLAME 2020, 2023 and 2023 Open from the user's own files (Li et al., *Learning a model of facial shape and expression
+from 4D scans*, SIGGRAPH Asia 2017). All three have one structure. Teeth are added by emotag.head.teeth."""
 
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ from emotag.head.tree import JOINTS, PARENTS
 EXPRESSION_COLUMN = 300
 """`shapedirs` holds identity before this column and expression from it."""
 _KEYS = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
-_REMEDY = "download FLAME 2020 or 2023 from https://flame.is.tue.mpg.de and name its pickle in `head.source`"
+_REMEDY = "download FLAME 2023 (Open) or 2020 from https://flame.is.tue.mpg.de and name its pickle in `head.source`"
 _RIGID = 0.5
 """A vertex belongs to an eyeball when the eye's joint has more than this weight."""
+_SAME_EYE = 0.5
+"""Least overlap (intersection over union) of an eyeball by its mask with the eyeball by its joint."""
 
 
 def load_flame(settings: HeadSettings) -> HeadModel:
@@ -146,5 +148,13 @@ def _regions(model: HeadModel, masks: Path | None) -> dict[str, Tensor]:
         ids = np.unique(np.concatenate([np.asarray(content[part]).astype(np.int64) for part in parts]))
         if len(ids) and (ids[0] < 0 or ids[-1] >= model.n_vertices):
             raise InputError(f"{masks}: '{name}' points outside of the model's {model.n_vertices} vertices; {remedy}")
+        if name in eyes and _overlap(ids, eyes[name].numpy()) < _SAME_EYE:
+            raise InputError(
+                f"{masks}: '{parts[0]}' is not where the model's {name} is: masks of another mesh; {remedy}"
+            )
         regions[name] = torch.from_numpy(ids)
     return regions
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> float:
+    return len(np.intersect1d(a, b)) / max(len(np.union1d(a, b)), 1)

@@ -2,6 +2,7 @@
 
 Each band has 15 columns and 4 rows: front at the root, front edge, back edge, back at the root. The upper band turns
 with the head, the lower with the jaw; both follow the shape as the mean of the outer lips does, and no expression.
+The vertices stand in VHAP's order, so that its per-vertex offsets of a person apply.
 """
 
 from dataclasses import replace
@@ -16,6 +17,13 @@ from emotag.head.tree import JOINTS
 
 COLUMNS = 15
 ROWS = 4
+_UPPER, _LOWER = 0, 1
+_ROOT, _EDGE, _BACK_EDGE, _BACK_ROOT = range(ROWS)
+_ORDER = (
+    (_UPPER, _ROOT), (_LOWER, _ROOT), (_UPPER, _EDGE), (_LOWER, _EDGE),
+    (_UPPER, _BACK_ROOT), (_UPPER, _BACK_EDGE), (_LOWER, _BACK_ROOT), (_LOWER, _BACK_EDGE),
+)  # fmt: skip
+"""VHAP's order of the rows; in each, the columns run from the person's left to the right."""
 
 _UPPER_LIP = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 _LOWER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
@@ -34,37 +42,47 @@ _OVERBITE = 0.0020
 
 def add_teeth(model: HeadModel) -> HeadModel:
     """Append the two bands: 120 vertices and 168 faces (FLAME: V = 5143, F = 10144, as VHAP's). Needs landmarks468."""
-    upper = _band(model, _UPPER_LIP, upwards=True)
-    lower = _band(model, _LOWER_LIP, upwards=False)
-    count, size = model.n_vertices, len(upper)
+    place = _places()  # (2, ROWS · COLUMNS): band by band, row by row -> number of the vertex
+    count, size = model.n_vertices, place.size
+    teeth = np.empty((size, 3))
+    teeth[place[_UPPER]] = _band(model, _UPPER_LIP, upwards=True)
+    teeth[place[_LOWER]] = _band(model, _LOWER_LIP, upwards=False)
     strip = _band_faces()
-    faces = torch.cat(
-        (model.faces, torch.from_numpy(strip) + count, torch.from_numpy(strip[:, ::-1].copy()) + count + size)
-    )
+    strips = np.concatenate((place[_UPPER][strip], place[_LOWER][strip[:, ::-1]]))
 
-    skinning = torch.zeros(2 * size, len(JOINTS)).to(model.skinning)
-    skinning[:size, JOINTS.index("neck")] = 1
-    skinning[size:, JOINTS.index("jaw")] = 1
-    shape = torch.cat([_ring_mean(model, lip).expand(-1, size, -1) for lip in (_UPPER_LIP, _LOWER_LIP)], dim=1)
-    upper_ids, lower_ids = torch.arange(count, count + size), torch.arange(count + size, count + 2 * size)
+    upper_ids, lower_ids = (torch.from_numpy(np.sort(place[band])) for band in (_UPPER, _LOWER))
+    skinning = torch.zeros(size, len(JOINTS)).to(model.skinning)
+    skinning[upper_ids, JOINTS.index("neck")] = 1
+    skinning[lower_ids, JOINTS.index("jaw")] = 1
+    shape = model.shape_basis.new_zeros(model.n_shape, size, 3)
+    shape[:, upper_ids], shape[:, lower_ids] = _ring_mean(model, _UPPER_LIP), _ring_mean(model, _LOWER_LIP)
+    upper_ids, lower_ids = upper_ids + count, lower_ids + count
     interior = model.regions.get("mouth_interior", upper_ids[:0])
     return replace(
         model,
-        template=torch.cat((model.template, _like(upper, model), _like(lower, model))),
+        template=torch.cat((model.template, torch.from_numpy(teeth).to(model.template))),
         shape_basis=torch.cat((model.shape_basis, shape), dim=1),
-        expression_basis=_extended(model.expression_basis, 2 * size),
-        pose_basis=_extended(model.pose_basis, 2 * size),
-        joint_regressor=torch.cat((model.joint_regressor, torch.zeros(len(JOINTS), 2 * size)), dim=1),
+        expression_basis=_extended(model.expression_basis, size),
+        pose_basis=_extended(model.pose_basis, size),
+        joint_regressor=torch.nn.functional.pad(model.joint_regressor, (0, size)),
         skinning=torch.cat((model.skinning, skinning)),
-        faces=faces,
+        faces=torch.cat((model.faces, torch.from_numpy(strips + count))),
         regions={
             **model.regions,
             "upper_teeth": upper_ids,
             "lower_teeth": lower_ids,
-            "mouth_interior": torch.cat((interior, upper_ids, lower_ids)),
+            "mouth_interior": torch.cat((interior, torch.arange(count, count + size))),
         },
         uvs=None,
     )
+
+
+def _places() -> np.ndarray:  # (2, ROWS · COLUMNS)
+    """Number of each tooth vertex; a band's columns run from the person's right to the left, as _band has them."""
+    place = np.empty((2, ROWS, COLUMNS), dtype=np.int64)
+    for position, (band, row) in enumerate(_ORDER):
+        place[band, row] = position * COLUMNS + np.arange(COLUMNS)[::-1]
+    return place.reshape(2, -1)
 
 
 def _band(model: HeadModel, lip: tuple[int, ...], upwards: bool) -> np.ndarray:  # (ROWS · COLUMNS, 3), row by row
@@ -104,7 +122,3 @@ def _ring_mean(model: HeadModel, lip: tuple[int, ...]) -> Tensor:  # (S, 1, 3)
 
 def _extended(basis: Tensor, rows: int) -> Tensor:
     return torch.cat((basis, basis.new_zeros(len(basis), rows, 3)), dim=1)
-
-
-def _like(array: np.ndarray, model: HeadModel) -> Tensor:
-    return torch.from_numpy(array).to(model.template)
