@@ -1,6 +1,7 @@
 """A person's head as splats: from a motion and a pose to pixels."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -8,7 +9,8 @@ from torch import Tensor
 from emotag.camera import Camera
 from emotag.head.model import HeadModel
 from emotag.motion.mouth import MouthOffsets
-from emotag.splats.rasterize import Render, rasterize, splat_normals
+from emotag.splats.posed import pose_splats
+from emotag.splats.rasterize import Render, rasterize
 from emotag.splats.splats import Splats
 from emotag.training.clip import HeadPose, Window
 
@@ -68,19 +70,41 @@ def render_head(
 
     Colours are premultiplied; `Render.over` adds a background.
     """
-    means, quaternions, scales = splats.pose(vertices, head.faces, pose.rotation, motion.mouth)
-    view = camera.view_matrix(means.device)
-    normals = splat_normals(quaternions, scales, means, view) if with_geometry else None
+    return render_posed(
+        splats, vertices, head.faces, pose.rotation, motion.mouth, camera, window, with_geometry=with_geometry
+    )
+
+
+def render_posed(
+    splats: Splats,
+    vertices: Tensor,  # (B, V, 3) metres
+    faces: Tensor,  # (F, 3)
+    rotation: Tensor,  # (B, 3) axis-angle or (B, 3, 3): how the head is turned
+    mouth: MouthOffsets | None,
+    camera: Camera,
+    window: Window,
+    *,
+    with_geometry: bool = False,
+) -> Render:
+    """Render posed heads: see `render_head`."""
+    view, intrinsics = _optics(camera, window, vertices.device)
+    posed = pose_splats(splats, vertices, faces, rotation, mouth, view_matrix=view if with_geometry else None)
     return rasterize(
-        means,
-        quaternions,
-        scales,
+        posed.means,
+        posed.quaternions,
+        posed.scales,
         splats.opacities,
         splats.sh,
         view,
-        window.intrinsics(camera, means.device),
+        intrinsics,
         window.width,
         window.height,
         with_depth=with_geometry,
-        features=normals,
+        features=posed.normals,
     )
+
+
+@lru_cache(maxsize=256)
+def _optics(camera: Camera, window: Window, device: torch.device) -> tuple[Tensor, Tensor]:  # (4, 4), (3, 3)
+    """View matrix and intrinsics of a window, on the device: sending them there each time makes the host wait."""
+    return camera.view_matrix(device), window.intrinsics(camera, device)

@@ -68,15 +68,30 @@ class AdaIN(nn.Module):
         gamma, beta = offset.chunk(2, dim=-1)
         return 1 + gamma, beta
 
+    def normalise(
+        self,
+        features: Tensor,  # (B, T, C)
+    ) -> Tensor:  # (B, T, C)
+        """Give N(F), which does not depend on the identity."""
+        normal = instance_norm(features, self.floor)
+        if self.level is None:
+            return normal
+        share = torch.sigmoid(self.level)
+        return (1 - share) * normal + share * features
+
+    def modulate(
+        self,
+        normalised: Tensor,  # (B, T, C) N(F)
+        identity: Tensor,  # (B, Di)
+    ) -> Tensor:  # (B, T, C)
+        """Give γ(s) · N(F) + β(s)."""
+        gamma, beta = self.gamma_beta(identity)
+        return gamma[:, None] * normalised + beta[:, None]
+
     def forward(
         self,
         features: Tensor,  # (B, T, C)
         identity: Tensor,  # (B, Di)
     ) -> Tensor:  # (B, T, C)
-        """Modulate."""
-        gamma, beta = self.gamma_beta(identity)
-        if self.level is None:
-            return adain(features, gamma, beta, self.floor)
-        share = torch.sigmoid(self.level)
-        kept = (1 - share) * instance_norm(features, self.floor) + share * features
-        return gamma[:, None] * kept + beta[:, None]
+        """Modulate a stream by an identity."""
+        return self.modulate(self.normalise(features), identity)

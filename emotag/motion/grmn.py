@@ -1,5 +1,7 @@
 """GRMN, the Gated Residual Motion Network (EmoTaG §3.2)."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +19,20 @@ JAW_SCALE = 0.1
 
 STANDARD_DEVIATION_FLOOR = 1e-3
 """An input channel that hardly varies over the corpus is divided by this, not by nearly zero."""
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Both streams of B windows, encoded and normalised over time, before an identity modulates them."""
+
+    audio: Tensor  # (B, T, W)
+    expression: Tensor | None  # (B, T, W); None without a residual branch
+
+    @staticmethod
+    def stack(windows: "list[Streams]") -> "Streams":
+        """Put windows together along the batch."""
+        parts = [window.expression for window in windows if window.expression is not None]
+        return Streams(torch.cat([window.audio for window in windows]), torch.cat(parts) if parts else None)
 
 
 class GRMN(nn.Module):
@@ -114,23 +130,56 @@ class GRMN(nn.Module):
     ) -> Motion:  # (B, T, ...)
         """Give the motion of B windows. Raises ValueError when a shape is not the network's."""
         self._check(audio, expression_feature, identity)
-        audio_stream = self.audio_encoder(self._augmented((audio - self.audio_mean) / self.audio_std))
-        if self.audio_adain is not None:
-            audio_stream = self.audio_adain(audio_stream, identity)
-        base = self._scaled(self.base(audio_stream))
-        if self.residual is None:
-            return self._base_only(base)
+        return self.branches(self.streams(audio, expression_feature), identity)
 
-        assert self.expression_encoder is not None
+    def streams(
+        self,
+        audio: Tensor,  # (B, T, Da)
+        expression_feature: Tensor,  # (B, T, De)
+    ) -> Streams:
+        """Encode both streams and normalise them: all that does not depend on the identity."""
+        encoded = self.audio_encoder(self._augmented((audio - self.audio_mean) / self.audio_std))
+        sound = encoded if self.audio_adain is None else self.audio_adain.normalise(encoded)
+        if self.expression_encoder is None:
+            return Streams(sound, None)
         standard = (expression_feature - self.expression_mean) / self.expression_std
         if self.training:
             standard = add_noise(standard, self.settings.feature_noise)
-        expression_stream = self.expression_encoder(standard)
+        encoded = self.expression_encoder(standard)
+        return Streams(sound, encoded if self.expression_adain is None else self.expression_adain.normalise(encoded))
+
+    @property
+    def fixed_streams(self) -> bool:
+        """Whether `streams` of the same input is always the same and needs no gradient: so in adaptation."""
+        parts = (self.audio_encoder, self.expression_encoder)
+        levels = [adain.level for adain in (self.audio_adain, self.expression_adain) if adain is not None]
+        learnt = [parameter for part in parts if part is not None for parameter in part.parameters()]
+        learnt += [level for level in levels if level is not None]
+        return not self.training and not any(parameter.requires_grad for parameter in learnt)
+
+    @property
+    def fixed_mouth(self) -> bool:
+        """Whether the mouth decoder's spatial modes need no gradient: so in adaptation."""
+        return not any(parameter.requires_grad for parameter in self.mouth.trunk.parameters())
+
+    def branches(
+        self,
+        streams: Streams,
+        identity: Tensor,  # (B, Di)
+    ) -> Motion:  # (B, T, ...)
+        """Modulate the streams by the identity and run the branches."""
+        sound, upper_face = streams.audio, streams.expression
+        if self.audio_adain is not None:
+            sound = self.audio_adain.modulate(sound, identity)
+        base = self._scaled(self.base(sound))
+        if self.residual is None:
+            return self._base_only(base)
+        assert upper_face is not None
         if self.expression_adain is not None:
-            expression_stream = self.expression_adain(expression_stream, identity)
-        streams = torch.cat((audio_stream, expression_stream), dim=-1)
-        residual, logits, style = self.residual(streams)
-        gate = self.gate(streams) if self.gate is not None else audio.new_ones(audio.shape[:2])
+            upper_face = self.expression_adain.modulate(upper_face, identity)
+        joined = torch.cat((sound, upper_face), dim=-1)
+        residual, logits, style = self.residual(joined)
+        gate = self.gate(joined) if self.gate is not None else joined.new_ones(joined.shape[:2])
         return Motion(base, self._scaled(residual), gate, logits, style)
 
     def _augmented(self, audio: Tensor) -> Tensor:

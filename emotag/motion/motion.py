@@ -1,6 +1,6 @@
 """What the motion network says about each frame."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,16 @@ class Motion:
             function(self.emotion_logits),
             function(self.style),
         )
+
+    def tensors(self) -> list[Tensor]:
+        """Give every tensor; `of_tensors` puts them back."""
+        parts = [tensor for part in (self.base, self.residual) for tensor in (part.expression, part.jaw, part.mouth)]
+        return [*parts, self.gate, self.emotion_logits, self.style]
+
+    @staticmethod
+    def of_tensors(tensors: Sequence[Tensor]) -> "Motion":
+        """Make the motion whose `tensors` these are."""
+        return Motion(MotionPart(*tensors[:3]), MotionPart(*tensors[3:6]), *tensors[6:])
 
     def frames(self, index: Any) -> "Motion":
         """Pick frames: `index` indexes the leading axes: frames (K,) of a sequence, (windows, frames) of a batch."""

@@ -35,12 +35,11 @@ def cross_fade(
 ) -> Tensor:  # (length, ...)
     """Blend overlapping windows into one sequence; weights are normalised at every frame."""
     flat = windows.reshape(*windows.shape[:2], -1)
-    blended = flat.new_zeros(length, flat.shape[2])
-    total = flat.new_zeros(length, 1)
-    for values, start in zip(flat, starts):
-        blended[start : start + len(weights)] += weights[:, None] * values
-        total[start : start + len(weights)] += weights[:, None]
-    return (blended / total).reshape(length, *windows.shape[2:])
+    share = weights[:, None].expand(*flat.shape[:2], 1)
+    blended = flat.new_zeros(length, flat.shape[2] + 1)  # the last column sums the weights
+    for values, start in zip(torch.cat((flat * share, share), dim=-1), starts):
+        blended[start : start + len(weights)] += values
+    return (blended[:, :-1] / blended[:, -1:]).reshape(length, *windows.shape[2:])
 
 
 @torch.no_grad()
@@ -61,12 +60,18 @@ def predict_sequence(
         raise ValueError("the sequence has no frames")
     window = min(settings.window, length)
     starts = window_starts(length, settings.window, settings.overlap)
-    frames = torch.tensor(starts)[:, None] + torch.arange(window)  # (K, W)
+
+    def cut(rows: Tensor) -> Tensor:  # (K, W, …); slices, since the host would wait for an index to reach the device
+        return torch.stack([rows[start : start + window] for start in starts])
+
     was_training = grmn.training
     grmn.eval()
     try:
-        motion = grmn(audio[frames], expression_feature[frames], identity.expand(len(starts), -1))
+        motion = grmn(cut(audio), cut(expression_feature), identity.expand(len(starts), -1))
     finally:
         grmn.train(was_training)
-    weights = fade(window, settings.overlap, audio.device)
-    return motion.map(lambda values: cross_fade(values, starts, length, weights))
+    # All parts are faded together, as channels of one sequence.
+    parts = [part if part.ndim == 3 else part[..., None] for part in motion.tensors()]
+    faded = cross_fade(torch.cat(parts, dim=-1), starts, length, fade(window, settings.overlap, audio.device))
+    split = faded.split([part.shape[-1] for part in parts], dim=-1)
+    return Motion.of_tensors([rows.reshape(length, *like.shape[2:]) for rows, like in zip(split, motion.tensors())])

@@ -37,7 +37,11 @@ def _multiply(aw, ax, ay, az, bw, bx, by, bz):
 @triton.jit
 def _three(pointer, index, mask):
     at = pointer + 3 * index
-    return tl.load(at, mask=mask, other=0.0), tl.load(at + 1, mask=mask, other=0.0), tl.load(at + 2, mask=mask, other=0.0)
+    return (
+        tl.load(at, mask=mask, other=0.0),
+        tl.load(at + 1, mask=mask, other=0.0),
+        tl.load(at + 2, mask=mask, other=0.0),
+    )
 
 
 @triton.jit

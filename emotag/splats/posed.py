@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from emotag.fused import can_fuse
-from emotag.head.rotation import axis_angle_to_matrix
 from emotag.motion.mouth import MouthOffsets
 from emotag.splats.rasterize import camera_place, splat_normals
-from emotag.splats.splats import Splats
+from emotag.splats.splats import Splats, turning
 
 _FORWARD_BLOCK, _BACKWARD_BLOCK = 128, 64  # splats of a program
 
@@ -29,7 +28,7 @@ def pose_splats(
     splats: Splats,
     vertices: Tensor,  # (B, V, 3) metres
     faces: Tensor,  # (F, 3)
-    rotation: Tensor,  # (B, 3) axis-angle of the head
+    rotation: Tensor,  # (B, 3) axis-angle of the head, or its matrices (B, 3, 3)
     offsets: MouthOffsets | None = None,
     view_matrix: Tensor | None = None,  # (4, 4) world → camera; given when normals are wanted
 ) -> PosedSplats:
@@ -67,7 +66,7 @@ def _fused(
 ) -> PosedSplats:
     corners, slots = splats.layout(faces)
     nothing = vertices.new_empty(0)
-    heads = nothing if offsets is None else axis_angle_to_matrix(rotation.detach())
+    heads = nothing if offsets is None else turning(rotation)
     camera = nothing if view_matrix is None else camera_place(view_matrix)
     shifts, turns, stretches = offsets if offsets is not None else (nothing, nothing, nothing)
     posed = _Pose.apply(

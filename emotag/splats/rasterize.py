@@ -32,7 +32,7 @@ class Render:
         """Compose over a colour, a colour per frame, or an image per frame."""
         if background.ndim == 2:
             background = background[:, None, None]
-        return self.colour + (1 - self.alpha) * background
+        return torch.addcmul(self.colour, 1 - self.alpha, background)
 
 
 def rasterize(

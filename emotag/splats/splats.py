@@ -60,7 +60,7 @@ class Splats(nn.Module):
         self,
         vertices: Tensor,  # (B, V, 3) metres
         faces: Tensor,  # (F, 3)
-        rotation: Tensor,  # (B, 3) axis-angle of the head: the frame of the mouth offsets
+        rotation: Tensor,  # (B, 3) axis-angle or (B, 3, 3): how the head is turned, the frame of the mouth offsets
         offsets: MouthOffsets | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:  # means (B, N, 3), quaternions (B, N, 4), scales (B, N, 3), world
         """Carry the splats to posed heads (Eq. 7) and add the predicted offsets to the mouth splats (Eq. 8)."""
@@ -69,12 +69,20 @@ class Splats(nn.Module):
         means, quaternions, scales = to_world(frames, self.means, unit, self.scales)
         if offsets is None or len(self.mouth) == 0:
             return means, quaternions, scales
-        turn = axis_angle_to_matrix(rotation)[:, None]  # (B, 1, 3, 3)
+        turn = turning(rotation)[:, None]  # (B, 1, 3, 3)
         shift = (turn @ offsets.position[..., None]).squeeze(-1)
         means = means.index_add(1, self.mouth, shift)
         # Δr acts in the splat's own frame, so that it does not depend on how the head is turned.
-        identity = torch.tensor([1.0, 0, 0, 0], device=means.device, dtype=means.dtype)
-        turn_by = nn.functional.normalize(identity + offsets.rotation, dim=-1)
+        turn_by = nn.functional.normalize(
+            torch.cat((1 + offsets.rotation[..., :1], offsets.rotation[..., 1:]), -1), dim=-1
+        )
         turned = quaternion_multiply(quaternions[:, self.mouth], turn_by)
         grown = scales[:, self.mouth] * offsets.scale.exp()
         return means, quaternions.index_copy(1, self.mouth, turned), scales.index_copy(1, self.mouth, grown)
+
+
+def turning(
+    rotation: Tensor,  # (B, 3) axis-angle, radians, or (B, 3, 3)
+) -> Tensor:  # (B, 3, 3)
+    """Give rotations as matrices."""
+    return rotation if rotation.ndim == 3 else axis_angle_to_matrix(rotation)

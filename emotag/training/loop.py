@@ -3,17 +3,21 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from emotag.head.model import HeadModel
 from emotag.progress import progress_bar
-from emotag.training.losses.total import total
+from emotag.training.ledger import Entry, Ledger
+from emotag.training.losses.total import refuse, weigh_terms
+from emotag.training.prepared import Prepared
 from emotag.training.scene import Scene
 from emotag.training.settings import TrainingSettings
 from emotag.training.state import TrainingState, decay, load_checkpoint, save_checkpoint
 from emotag.training.step import (
+    Window,
     appearance_terms,
     draw,
     guidance_terms,
@@ -22,9 +26,10 @@ from emotag.training.step import (
     predicted_motion,
     weight_table,
 )
+from emotag.training.transfer import send
 
 LOG_STEPS = 10
-"""Steps between rows of the log."""
+"""Steps between rows of the log, and between looks at losses on a device that computes on its own."""
 
 GRADIENT_LIMIT = 1.0
 """Norm to which the motion network's gradient is cut."""
@@ -50,12 +55,15 @@ def train(
     trained parameters after every backward pass, before their gradient is cut: several processes average there, and
     may find gradients that are None (a step of appearance only). `rendered_by_all` turns the frames that this process
     rendered in a step into those of all of them, which the schedules count. Raises FloatingPointError naming step and
-    term when a loss is not finite.
+    term when a loss is not finite; on CUDA, where nothing waits for a step's numbers, up to
+    2 · LOG_STEPS steps later, and before any checkpoint is written.
     """
     if checkpoint is not None:
         load_checkpoint(checkpoint, state, key)
     device = state.scenes[0].person.shape.device
     table = weight_table(settings.weights)
+    prepared = Prepared(head, state.grmn)
+    ledger = Ledger(LOG_STEPS if device.type == "cuda" else 1)
     since_saved = state.frames_seen
     with progress_bar(description, settings.frames) as bar:
         bar.advance(min(state.frames_seen, settings.frames))
@@ -63,73 +71,80 @@ def train(
             started = time.perf_counter()
             if before_step is not None:
                 before_step(state)
-            decay(state, settings.rates, settings.frames)
+            decay(state, settings)
             scene = state.scenes[int(torch.randint(len(state.scenes), (), generator=state.generator))]
-            terms, psnr, rendered = _terms(head, state, scene, settings, device)
-            loss = total(terms, table, state.frames_seen)
-            state.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            motion_group = state.optimizer.param_groups[0]["params"]
-            if reduce_gradients is not None:
-                reduce_gradients(motion_group)
-            torch.nn.utils.clip_grad_norm_(motion_group, GRADIENT_LIMIT)
-            state.optimizer.step()
+            terms, square, rendered = _terms(state, scene, settings, prepared)
+            loss, names, values = weigh_terms(terms, table)
+            step = state.frames_seen
+            numbers = torch.cat((values, torch.stack((loss.detach(), square))))
+            if device.type != "cuda":  # nothing is won by going on
+                refuse(step, names, numbers.tolist())
+            _learn(state, loss, reduce_gradients)
             scene.frames_seen += rendered
-            if rendered_by_all is not None:
-                rendered = rendered_by_all(rendered)
             state.frames_seen += rendered
             state.seconds += time.perf_counter() - started
-            _log(state, scene, settings, terms, loss, psnr, bar.advance, rendered)
+            ledger.add(Entry(step, names, numbers, _row(state, scene, settings)))
+            bar.advance(rendered, _keep(state, ledger, wait=False))
             if after_step is not None:
                 after_step(state)
             if checkpoint is not None and state.frames_seen - since_saved >= settings.checkpoint_frames:
+                _keep(state, ledger, wait=True)
                 save_checkpoint(checkpoint, state, key)
                 since_saved = state.frames_seen
+        started = time.perf_counter()
+        _keep(state, ledger, wait=True)
+        state.seconds += time.perf_counter() - started
+
+
+def _learn(state: TrainingState, loss: Tensor, reduce_gradients: Callable[[list[nn.Parameter]], None] | None) -> None:
+    """Take one step of the optimizer."""
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    motion = state.motion_parameters
+    if reduce_gradients is not None:
+        reduce_gradients(motion)
+    if motion:
+        torch.nn.utils.clip_grad_norm_(motion, GRADIENT_LIMIT)
+    state.optimizer.step()
 
 
 def _terms(
-    head: HeadModel, state: TrainingState, scene: Scene, settings: TrainingSettings, device: torch.device
-) -> tuple[dict[str, Tensor], Tensor, int]:
-    window = min(state.grmn.settings.window, min(len(shot.features) for s in state.scenes for shot in s.shots))
-    sample = draw(scene, window, settings.batch, state.generator)
-    background = torch.rand(3, generator=state.generator).to(device)
+    state: TrainingState, scene: Scene, settings: TrainingSettings, prepared: Prepared
+) -> tuple[dict[str, Tensor], Tensor, int]:  # terms, mean square error, rendered frames
+    grmn = state.grmn
+    length = min(grmn.settings.window, min(len(shot.features) for s in state.scenes for shot in s.shots))
+    sample = draw(scene, length, settings.batch, state.generator)
+    background = send(torch.rand(3, generator=state.generator), scene.person.shape.device)
     terms: dict[str, Tensor] = {}
     face = pose_from_tracker(scene, sample)
     if scene.frames_seen >= settings.static_frames:
-        scenes, samples = [scene], [sample]
+        windows = [Window(scene, sample)]
         for _ in range(settings.motion_windows - 1):
             other = state.scenes[int(torch.randint(len(state.scenes), (), generator=state.generator))]
-            scenes.append(other)
-            samples.append(draw(other, window, 0, state.generator))
-        motion = motion_of(state.grmn, scenes, samples)
-        terms = guidance_terms(state.grmn, scenes, samples, motion)
+            windows.append(Window(other, draw(other, length, 0, state.generator)))
+        motion = motion_of(grmn, windows, prepared)
+        terms = guidance_terms(grmn, windows, motion, prepared)
         if float(torch.rand((), generator=state.generator)) >= settings.tracked_share:
-            face = predicted_motion(state.grmn, scene, motion.frames((0, sample.inside)))
-    appearance, psnr = appearance_terms(head, scene, sample, face, settings, background, state.grmn.mouth.limits)
-    return {**terms, **appearance}, psnr, len(sample.inside)
+            face = predicted_motion(grmn, scene, motion.frames((0, sample.inside)), prepared)
+    appearance, square = appearance_terms(scene, sample, face, settings, background, grmn.mouth.limits, prepared)
+    return {**terms, **appearance}, square, len(sample.inside)
 
 
-def _log(
-    state: TrainingState,
-    scene: Scene,
-    settings: TrainingSettings,
-    terms: dict[str, Tensor],
-    loss: Tensor,
-    psnr: Tensor,
-    advance: Callable[[int, str | None], None],
-    rendered: int,
-) -> None:
+def _row(state: TrainingState, scene: Scene, settings: TrainingSettings) -> dict[str, Any] | None:
+    """Say what the log holds of this step beside its losses; None for the steps that it leaves out."""
     steps = state.frames_seen // max(1, settings.batch)
     if steps % LOG_STEPS and state.frames_seen < settings.frames:
-        advance(rendered, None)
-        return
-    row = {
+        return None
+    return {
         "frames_seen": state.frames_seen,
         "identity": scene.person.name,
         "stage": "joint" if scene.frames_seen > settings.static_frames else "appearance",
-        "loss": float(loss.detach()),
-        "psnr": float(psnr),
         "seconds": state.seconds,
     }
-    state.log.append(row | {f"loss_{name}": float(value.detach()) for name, value in terms.items()})
-    advance(rendered, f"loss {row['loss']:.3f}  PSNR {row['psnr']:.1f}")
+
+
+def _keep(state: TrainingState, ledger: Ledger, *, wait: bool) -> str | None:
+    """Put the rows that have come into the log; give a note on the last."""
+    rows = ledger.rows(wait=wait)
+    state.log += rows
+    return f"loss {rows[-1]['loss']:.3f}  PSNR {rows[-1]['psnr']:.1f}" if rows else None

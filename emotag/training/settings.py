@@ -1,5 +1,7 @@
 """Settings of pretraining and adaptation. Schedules count rendered frames, whatever the batch."""
 
+from math import sqrt
+
 from pydantic import Field
 
 from emotag.settings import Settings
@@ -85,6 +87,10 @@ class TrainingSettings(Settings):
     rates: LearningRates = LearningRates()
     """Learning rates."""
 
+    rate_batch: int | None = Field(None, ge=1)
+    """Batch that `rates` are meant for: with another batch they are multiplied by √(batch / rate_batch), so that
+    as many frames in fewer, larger steps teach as much (Adam's square-root rule). null takes them as they are."""
+
     weights: LossWeights = LossWeights()
     """Weights of the losses."""
 
@@ -96,6 +102,11 @@ class TrainingSettings(Settings):
 
     checkpoint_frames: int = 2000
     """Frames between checkpoints (kept outside the stage's outputs, so that a killed run resumes)."""
+
+    @property
+    def rate_scale(self) -> float:
+        """What `rates` are multiplied by."""
+        return 1.0 if self.rate_batch is None else sqrt(self.batch / self.rate_batch)
 
 
 class PretrainSettings(TrainingSettings):

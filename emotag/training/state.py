@@ -12,7 +12,7 @@ from torch import nn
 from emotag.files import atomic
 from emotag.motion.grmn import GRMN
 from emotag.training.scene import Scene
-from emotag.training.settings import LearningRates, TrainingSettings
+from emotag.training.settings import TrainingSettings
 
 SPLAT_PARAMETERS = ("means", "quaternions", "log_scales", "opacity_logits", "sh")
 
@@ -29,6 +29,12 @@ class TrainingState:
     seconds: float = 0.0
     log: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def motion_parameters(self) -> list[nn.Parameter]:
+        """The motion network's trained parameters."""
+        groups = [group["params"] for group in self.optimizer.param_groups if group["name"] == "motion"]
+        return list(groups[0]) if groups else []
+
 
 def new_state(
     grmn: GRMN, trained: Iterable[nn.Parameter], scenes: list[Scene], settings: TrainingSettings
@@ -41,15 +47,21 @@ def new_state(
     for name in SPLAT_PARAMETERS:
         parameters = [getattr(scene.splats, name) for scene in scenes]
         groups.append({"params": parameters, "lr": getattr(rates, name), "weight_decay": 0.0, "name": name})
-    optimizer = torch.optim.AdamW([group for group in groups if group["params"]], eps=1e-15, betas=(0.9, 0.99))
+    fused = scenes[0].person.shape.is_cuda or None  # None: as torch chooses
+    used = [group for group in groups if group["params"]]
+    optimizer = torch.optim.AdamW(used, eps=1e-15, betas=(0.9, 0.99), fused=fused)
     # Sampling is done on the CPU, so that a run on another device sees the same frames.
     return TrainingState(grmn, scenes, optimizer, torch.Generator().manual_seed(settings.seed))
 
 
-def decay(state: TrainingState, rates: LearningRates, frames: int) -> None:
-    """Set every learning rate for the frames seen so far: a cosine from its start to `final` times it."""
-    progress = min(1.0, state.frames_seen / frames)
-    share = rates.final + (1 - rates.final) * 0.5 * (1 + cos(pi * progress))
+def decay(state: TrainingState, settings: TrainingSettings) -> None:
+    """Set every learning rate for the frames seen so far: a cosine from its start to `final` times it.
+
+    Rates are scaled to the batch as `rate_batch` says.
+    """
+    rates = settings.rates
+    progress = min(1.0, state.frames_seen / settings.frames)
+    share = settings.rate_scale * (rates.final + (1 - rates.final) * 0.5 * (1 + cos(pi * progress)))
     for group in state.optimizer.param_groups:
         group["lr"] = getattr(rates, group["name"]) * share
 

@@ -1,16 +1,20 @@
 """One training step: which frames, how they are posed and rendered, what is compared."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from emotag.avatar import FaceMotion, pose_head, render_head
-from emotag.head.model import HeadModel
-from emotag.motion.grmn import GRMN
+from emotag.avatar import FaceMotion, render_posed
+from emotag.motion.grmn import GRMN, Streams
 from emotag.motion.motion import Motion
+from emotag.motion.mouth import MouthOffsets
+from emotag.posing import TrackedJoints
+from emotag.training.lip_windows import lip_points
 from emotag.training.losses.emotion import emotion_kl, gate_score
 from emotag.training.losses.geometry import depth_loss, normal_loss
+from emotag.training.losses.photometric import difference
 from emotag.training.losses.regularisers import (
     lip_loss,
     mouth_penalty,
@@ -18,9 +22,11 @@ from emotag.training.losses.regularisers import (
     scale_penalty,
     track_loss,
 )
-from emotag.training.losses.render import render_loss
+from emotag.training.losses.render import weigh
+from emotag.training.prepared import Prepared
 from emotag.training.scene import Scene, Shot, tracked_motion
 from emotag.training.settings import LossWeights, TrainingSettings
+from emotag.training.transfer import on_host, send
 
 GEOMETRY_ALPHA = 0.5
 """Rendered opacity above which a pixel has a depth and a normal worth comparing."""
@@ -35,10 +41,23 @@ class Sample:
     length: int  # frames in the window
     inside: Tensor  # (B,) frames to render, relative to `start`
 
-    @property
+    @cached_property
     def index(self) -> Tensor:
         """(B,) frames of the clip."""
         return self.inside + self.start
+
+    @property
+    def rows(self) -> slice:
+        """The window's frames of the clip."""
+        return slice(self.start, self.start + self.length)
+
+
+@dataclass(frozen=True)
+class Window:
+    """One person's window of features in a step."""
+
+    scene: Scene
+    sample: Sample
 
 
 def draw(scene: Scene, window: int, batch: int, generator: torch.Generator) -> Sample:
@@ -54,7 +73,7 @@ def draw(scene: Scene, window: int, batch: int, generator: torch.Generator) -> S
     frames = len(shot.features)
     length = min(window, frames)
     valid = torch.zeros(frames, dtype=torch.bool)
-    valid[rows.start : rows.stop] = shot.features.valid[rows.start : rows.stop].cpu()
+    valid[rows.start : rows.stop] = on_host(shot.features.valid)[rows.start : rows.stop]
     # A window around a frame that is known to be valid always holds one.
     anchors = valid.nonzero().squeeze(-1)
     anchor = int(anchors[int(torch.randint(len(anchors), (), generator=generator))])
@@ -63,84 +82,108 @@ def draw(scene: Scene, window: int, batch: int, generator: torch.Generator) -> S
     start = int(torch.randint(first, last + 1, (), generator=generator))
     usable = valid[start : start + length].nonzero().squeeze(-1)
     order = torch.randperm(len(usable), generator=generator)[:batch]
-    inside = usable[order].to(shot.features.valid.device)
-    return Sample(shot, start, length, inside)
+    return Sample(shot, start, length, send(usable[order], shot.features.valid.device))
 
 
-def motion_of(grmn: GRMN, scenes: list[Scene], samples: list[Sample]) -> Motion:  # (W, L, …)
-    """Run the motion network on the windows of several people at once; all windows have one length."""
+def motion_of(
+    grmn: GRMN,
+    windows: list[Window],  # W, of one length
+    prepared: Prepared,
+) -> Motion:  # (W, L, …)
+    """Run the motion network on the windows of several people at once."""
+    identity = _stacked([window.scene.person.identity for window in windows])
+    if prepared.keeps_streams:
+        streams = [prepared.streams(w.sample.shot, w.sample.start, w.sample.length) for w in windows]
+        return grmn.branches(streams[0] if len(streams) == 1 else Streams.stack(streams), identity)
+    return grmn(_rows(windows, "audio"), _rows(windows, "upper_face"), identity)
 
-    def rows(name: str) -> Tensor:
-        return torch.stack([getattr(s.shot.features, name)[s.start : s.start + s.length] for s in samples])
 
-    return grmn(rows("audio"), rows("upper_face"), torch.stack([scene.person.identity for scene in scenes]))
-
-
-def guidance_terms(grmn: GRMN, scenes: list[Scene], samples: list[Sample], motion: Motion) -> dict[str, Tensor]:
+def guidance_terms(
+    grmn: GRMN,
+    windows: list[Window],
+    motion: Motion,  # (W, L, …)
+    prepared: Prepared,
+) -> dict[str, Tensor]:
     """L_KL, L_score and the tracker's supervision over all frames of all windows (Eq. 12, 13)."""
+    valid = _rows(windows, "valid")
+    shots = [prepared.shot(window.scene, window.sample.shot) for window in windows]
 
-    def rows(name: str) -> Tensor:
-        return torch.stack([getattr(s.shot.features, name)[s.start : s.start + s.length] for s in samples])
+    def tracked(name: str) -> Tensor:
+        return _stacked([getattr(shot, name)[window.sample.rows] for shot, window in zip(shots, windows)])
 
-    valid = rows("valid")
-    pairs = list(zip(scenes, samples))
-    expression = rows("expression") - torch.stack([s.person.neutral_expression for s in scenes])[:, None]
-    jaw = rows("jaw") - torch.stack([s.person.neutral_jaw for s in scenes])[:, None]
     scale = (grmn.expression_scale, grmn.jaw_scale)
-    terms = {"track": track_loss(motion.expression, motion.jaw, expression, jaw, *scale, valid)}
-    terms["lips"] = torch.stack([_lips(scene, sample, motion, k) for k, (scene, sample) in enumerate(pairs)]).mean()
+    terms = {"track": track_loss(motion.expression, motion.jaw, tracked("expression"), tracked("jaw"), *scale, valid)}
+    people = [window.scene.person for window in windows]
+    expression = _stacked([person.neutral_expression for person in people])[:, None] + motion.expression
+    jaw = _stacked([person.neutral_jaw for person in people])[:, None] + motion.jaw
+    terms["lips"] = lip_loss(lip_points([w.scene.lips for w in windows], expression, jaw), tracked("lips"), valid)
     if grmn.settings.use_residual:
-        terms["kl"] = emotion_kl(motion.emotion_logits, rows("emotion"), valid)
+        terms["kl"] = emotion_kl(motion.emotion_logits, _rows(windows, "emotion"), valid)
         terms["score"] = (
-            gate_score(motion.gate, rows("intensity"), valid) if grmn.settings.use_gate else 0 * terms["kl"]
+            gate_score(motion.gate, _rows(windows, "intensity"), valid) if grmn.settings.use_gate else 0 * terms["kl"]
         )
     return terms
 
 
-def _lips(scene: Scene, sample: Sample, motion: Motion, window: int) -> Tensor:
-    """Compare the lips that one window's motion makes on its person with the tracked ones."""
-    rows, person, features = slice(sample.start, sample.start + sample.length), scene.person, sample.shot.features
-    expression = person.neutral_expression + motion.expression[window]
-    points = scene.lips.points(expression, person.neutral_jaw + motion.jaw[window])
-    return lip_loss(points, scene.lips.points(features.expression[rows], features.jaw[rows]), features.valid[rows])
+def _rows(windows: list[Window], name: str) -> Tensor:  # (W, L, …)
+    """Give the windows of a feature."""
+    return _stacked([getattr(window.sample.shot.features, name)[window.sample.rows] for window in windows])
 
 
-def predicted_motion(grmn: GRMN, scene: Scene, motion: Motion) -> FaceMotion:
-    """Give the face that the network's motion (B, …) makes on this person: offsets to the resting face."""
+def _stacked(tensors: list[Tensor]) -> Tensor:
+    return tensors[0][None] if len(tensors) == 1 else torch.stack(tensors)
+
+
+def predicted_motion(
+    grmn: GRMN,
+    scene: Scene,
+    motion: Motion,  # (B, …)
+    prepared: Prepared,
+) -> FaceMotion:
+    """Give the face that the network's motion makes on this person: offsets to the resting face."""
     person = scene.person
-    offsets = None
+    offsets: MouthOffsets | None = None
     if len(scene.splats.mouth):
-        offsets = grmn.mouth(motion.mouth_base, motion.mouth_residual, motion.gate, scene.splats.mouth_rest)
+        basis = prepared.mouth_basis(scene)
+        offsets = grmn.mouth.fuse(motion.mouth_base, motion.mouth_residual, motion.gate, basis)
     return FaceMotion(person.neutral_expression + motion.expression, person.neutral_jaw + motion.jaw, offsets)
 
 
+def posed_vertices(
+    scene: Scene, sample: Sample, face: FaceMotion, prepared: Prepared
+) -> tuple[Tensor, TrackedJoints]:  # (B, V, 3) metres; the joints of the B frames
+    """Pose the head of a step's frames."""
+    joints = prepared.shot(scene, sample.shot).joints[sample.index]
+    return prepared.rest(scene).vertices(joints, face.expression, face.jaw), joints
+
+
 def appearance_terms(
-    head: HeadModel,
     scene: Scene,
     sample: Sample,
     face: FaceMotion,
     settings: TrainingSettings,
     background: Tensor,  # (3,)
     mouth_limits: Tensor,  # (10,) MouthDecoder.limits
-) -> tuple[dict[str, Tensor], Tensor]:  # terms, PSNR of the head's window
+    prepared: Prepared,
+) -> tuple[dict[str, Tensor], Tensor]:  # terms, mean square error of the head's window
     """Render the frames and compare: L_render, L_geo where the clip has geometry, and what keeps splats sane.
 
     The head is compared over a plain random background on both sides, so that opacity is learnt and nothing of the
     torso or the room is.
     """
     shot, index, weights = sample.shot, sample.index, settings.weights
-    pose = shot.features.pose[index]
-    vertices = pose_head(head, scene.person, face, pose)
+    vertices, joints = posed_vertices(scene, sample, face, prepared)
     with_geometry = shot.geometry is not None and (weights.depth > 0 or weights.normal > 0)
     frames = shot.frames
-    render = render_head(
-        head, scene.splats, vertices, face, pose, frames.camera, frames.window, with_geometry=with_geometry
-    )
+    render = render_posed(
+        scene.splats, vertices, prepared.head.faces, joints.turn[:, 0], face.mouth, frames.camera, frames.window,
+        with_geometry=with_geometry,
+    )  # fmt: skip
     colour, alpha = frames.select(index)
-    truth = colour * alpha + background * (1 - alpha)
-    image = render.over(background)
+    truth = torch.lerp(background, colour, alpha)
+    apart = difference(render.over(background), truth)
     terms = {
-        "render": render_loss(image, truth, weights.dssim),
+        "render": weigh(apart, weights.dssim),
         "position": position_penalty(scene.splats.means),
         "scale": scale_penalty(scene.splats.log_scales),
     }
@@ -151,8 +194,7 @@ def appearance_terms(
         mask = seen.squeeze(-1)
         terms["depth"] = depth_loss(render.depth.squeeze(-1), shot.geometry.depth[index].squeeze(-1), mask)
         terms["normal"] = normal_loss(render.features, shot.geometry.normal[index], mask)
-    error = (image.detach() - truth).square().mean()
-    return terms, -10 * torch.log10(error.clamp_min(1e-10))
+    return terms, apart.square
 
 
 def weight_table(weights: LossWeights) -> dict[str, float]:
