@@ -9,7 +9,7 @@ import typer
 from emotag.errors import InputError
 from emotag.media.sheet import contact_sheet
 from emotag.media.video import frames_at
-from emotag.perception.identity.descriptor import Descriptor
+from emotag.perception.identity.engines import make_identity
 from emotag.perception.identity.protocol import EMBEDDING, most_neutral
 from emotag.progress import summary, track
 from emotag.tables import column, numbers, read_metadata, read_table, strings, write_table
@@ -23,6 +23,7 @@ _SHOWN = 12
 def identity(identity: Annotated[str, typer.Option(help="Name of an identity in params.yaml.")]) -> None:
     """Describe a person by the most neutral frames of the reference clip."""
     workspace, settings = Workspace(), load_settings()
+    engine = make_identity(settings.identity)
     clip = settings.person(identity).reference
     landmarks = read_table(workspace.file("landmarks", clip, "parquet"))
     feelings, units = (workspace.file(name, clip, "parquet") for name in ("emotion", "action_units"))
@@ -32,14 +33,16 @@ def identity(identity: Annotated[str, typer.Option(help="Name of an identity in 
     if not len(neutral) == len(mouth) == len(seen):
         raise InputError(f"{feelings}: {len(neutral)} rows for {len(seen)} frames of {clip}; run its stages again")
     neutral = np.where(seen, neutral, np.nan)
-    if not np.isfinite(neutral * mouth).any():
+    if not np.isfinite(neutral * mouth if engine.open_mouth_cost else neutral).any():
         raise InputError(f"{feelings}: no frame of {clip} shows a face; choose another reference for {identity}")
-    engine = Descriptor(settings.identity)
-    chosen = most_neutral(neutral, mouth, engine.settings.frames)
+    chosen = most_neutral(neutral, mouth, settings.identity.frames, engine.open_mouth_cost)
     points = column(landmarks, "points468").reshape(landmarks.num_rows, -1, 3)[chosen]
     video = workspace.file("crop", clip, "mp4")
     images = track(frames_at(video, chosen.tolist()), f"identity {identity}", len(chosen))
-    embedding = engine.embed(points, images)
+    try:
+        embedding = engine.embed(points, images)
+    except ValueError as error:
+        raise InputError(f"{video}: no embedding of {identity} ({error}); choose another reference clip") from None
 
     target = workspace.file("identity", identity, "parquet")
     columns = {
@@ -53,7 +56,8 @@ def identity(identity: Annotated[str, typer.Option(help="Name of an identity in 
     note = {
         "engine": engine.name,
         "version": engine.version,
-        "settings": engine.settings.model_dump(),
+        "weights": engine.weights,
+        "settings": settings.identity.model_dump(mode="json"),
         "clip": clip,
         "emotion": read_metadata(feelings).get("engine"),
     }
@@ -63,7 +67,12 @@ def identity(identity: Annotated[str, typer.Option(help="Name of an identity in 
     contact_sheet(target.with_suffix(".jpg"), list(frames_at(video, shown.tolist())), captions)
     summary(
         f"identity {identity}",
-        [("clip", clip), ("frames", f"{len(chosen)}, p(neutral) {neutral[chosen].mean():.2f}"), ("file", target)],
+        [
+            ("engine", f"{engine.name} {engine.version}"),
+            ("clip", clip),
+            ("frames", f"{len(chosen)}, p(neutral) {neutral[chosen].mean():.2f}"),
+            ("file", target),
+        ],
     )
 
 

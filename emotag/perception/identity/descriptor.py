@@ -65,6 +65,8 @@ class Descriptor:
 
     name = "descriptor"
     version = "1"
+    weights = ""  # the population is code
+    open_mouth_cost = 1.0
 
     def __init__(self, settings: IdentitySettings | None = None, population: Population | None = None) -> None:
         self.settings = settings or IdentitySettings()
