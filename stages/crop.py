@@ -11,7 +11,7 @@ from emotag.media.kept import KeptFrames
 from emotag.media.sheet import GREEN, YELLOW, contact_sheet, draw_box, spread
 from emotag.media.video import count_frames, frames_at, write_video
 from emotag.perception.crop import crop_frames, face_boxes, find_faces, is_whole_frame, square_path
-from emotag.perception.detection.blazeface import BlazeFace
+from emotag.perception.detection.engines import make_detector
 from emotag.progress import summary, track
 from emotag.tables import frame_table, write_table
 from stages.run import run
@@ -25,7 +25,7 @@ def crop(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml."
     workspace = Workspace()
     source = workspace.file("ingest", clip, "mp4")
     target = workspace.file("crop", clip, "mp4")
-    detector = BlazeFace(workspace.open_models, min_score=settings.crop.min_score)
+    detector = make_detector(settings.crop, workspace.open_models)
     frames = count_frames(source)
 
     images = KeptFrames(source)
@@ -39,7 +39,8 @@ def crop(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml."
         write_video(target, track(squares, f"crop {clip}", frames))
 
     table = frame_table(clip, {"box": boxes, "score": faces.score, "valid": faces.valid})
-    metadata = {"engine": detector.engine, "weights": detector.digest, "source_size": list(faces.size)}
+    maker = {"engine": detector.engine, "version": detector.version, "weights": detector.digest}
+    metadata = maker | {"settings": settings.crop.model_dump(mode="json"), "source_size": list(faces.size)}
     write_table(target.with_suffix(".parquet"), table, metadata)
 
     shown = spread(frames)
@@ -54,6 +55,7 @@ def crop(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml."
         f"crop {clip}",
         [
             ("frames", frames),
+            ("detector", f"{detector.engine} {detector.version}"),
             ("square", f"{boxes[:, 2].min():g} to {boxes[:, 2].max():g} px → {settings.resolution} px"),
             ("path", "still" if not np.ptp(boxes, axis=0).any() else "moving"),
             ("bridged frames", int((~faces.valid).sum())),

@@ -2,14 +2,15 @@
 
 from typing import Literal
 
+from emotag.perception.detection.insightface_settings import InsightFaceSettings
 from emotag.settings import Settings
 
 
 class CropSettings(Settings):
     """How the face is found and framed."""
 
-    engine: Literal["blazeface"] = "blazeface"
-    """Face detector."""
+    engine: Literal["blazeface", "insightface"] = "blazeface"
+    """Face detector: "blazeface" comes along, "insightface" is SCRFD."""
     min_score: float = 0.5
     """A find below this certainty is no face."""
     face_scale: float = 2.6
@@ -30,3 +31,5 @@ class CropSettings(Settings):
     """Another face this large, relative to the main one, counts as a second face."""
     second_face_share: float = 0.2
     """Share of the looked-at frames with a second face that makes a clip unusable."""
+    insightface: InsightFaceSettings = InsightFaceSettings()
+    """Of the engine "insightface"."""

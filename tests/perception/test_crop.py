@@ -21,7 +21,7 @@ SETTINGS = CropSettings()
 class ScriptedDetector:
     """Finds what the script says: a frame's number is in its first pixel; faces are (centre x, centre y, side)."""
 
-    engine, digest = "scripted", "0"
+    engine, version, digest = "scripted", "1", "0"
 
     def __init__(self, script: list[list[tuple[float, float, float]]]) -> None:
         self.script = script

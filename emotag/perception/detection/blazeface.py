@@ -70,6 +70,7 @@ class BlazeFace:
     """
 
     engine = "blazeface"
+    version = "1"
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ class Detection:
 
     box: np.ndarray  # (4,) float32: x0, y0, x1, y1 in pixels; may reach over the image's edge
     score: float  # 0-1
-    keypoints: np.ndarray  # (6, 2) float32 pixels, in the order of KEYPOINTS
+    keypoints: np.ndarray  # (6, 2) float32 pixels, in the order of KEYPOINTS; NaN where a detector does not see one
 
     @property
     def centre(self) -> np.ndarray:
@@ -37,7 +37,8 @@ class FaceDetector(Protocol):
     """Finds faces in one image."""
 
     engine: str
-    digest: str
+    version: str
+    digest: str  # of the weights
 
     def detect(
         self,
