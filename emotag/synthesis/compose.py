@@ -52,19 +52,22 @@ def underlay(
     side = max(frame.shape[:2])
     person = as_unit(person_alpha)
     head = as_unit(head_alpha) > settings.head_threshold
-    torso = np.where(head, 0, person)  # soft at its silhouette, none in the head
-    away = distance_to(head)
-    ring = np.clip(1 - (away - settings.margin_share * side) / (settings.feather_share * side), 0, 1)
-    removed = np.where(head, 1.0, ring * (1 - torso)).astype(np.float32)[..., None]
+    if not head.any():
+        return Underlay(frame.copy(), np.ones(head.shape, np.float32))
+    solid = (person > _TORSO_ALPHA) & ~head
+    box = _around(head, (settings.margin_share + settings.feather_share) * side)  # nothing else changes
+    torso = np.where(head[box], 0, person[box])  # soft at its silhouette, none in the head
+    ring = np.clip(1 - (distance_to(head[box]) - settings.margin_share * side) / (settings.feather_share * side), 0, 1)
+    removed = np.where(head[box], 1.0, ring * (1 - torso)).astype(np.float32)
 
-    behind = _matched_plate(frame, plate, (removed[..., 0] == 0) & (person < settings.head_threshold))
-    solid = (torso > _TORSO_ALPHA) & ~head
-    fill = _with_collar(frame, behind, head, solid, person, settings.collar_share * side)
-    image = frame * (1 - removed) + fill * removed
-    return Underlay(
-        image=np.clip(np.rint(image), 0, 255).astype(np.uint8),
-        fade=_fade(away, solid, settings, side),
-    )
+    visible = person < settings.head_threshold
+    visible[box] &= removed == 0
+    fill = plate[box] + _light(frame, plate, visible)[box]
+    _add_collar(fill, frame[box], head[box], solid[box], person[box], settings.collar_share * side)
+    image = frame.copy()
+    mixed = frame[box] * (1 - removed[..., None]) + fill * removed[..., None]
+    image[box] = np.clip(np.rint(mixed), 0, 255)
+    return Underlay(image, _fade(head, solid, settings, side))
 
 
 @overload
@@ -89,67 +92,85 @@ def compose(colour, alpha, under, fade=None):  # type: ignore[no-untyped-def]
     return np.clip(np.rint(composite), 0, 255).astype(np.uint8)
 
 
-def _matched_plate(
+Box = tuple[slice, slice]
+
+
+def _around(mask: np.ndarray, margin: float) -> Box:  # (H, W) bool with a pixel in it
+    """Give the rows and columns of the mask, and `margin` pixels around."""
+    reach = int(np.ceil(margin)) + 1
+
+    def span(occupied: np.ndarray) -> slice:
+        where = np.flatnonzero(occupied)
+        return slice(max(int(where[0]) - reach, 0), int(where[-1]) + reach + 1)
+
+    return span(mask.any(axis=1)), span(mask.any(axis=0))
+
+
+def _light(
     frame: np.ndarray,  # (H, W, 3) uint8
     plate: np.ndarray,  # (H, W, 3) uint8
     visible: np.ndarray,  # (H, W) bool: background that this frame shows
 ) -> np.ndarray:  # (H, W, 3) float32
-    """Shift the plate smoothly so that it meets the frame's own background, whose light and place vary."""
+    """Give the smooth shift by which the plate meets the frame's own background, whose light and place vary."""
     height, width = visible.shape
     scale = min(1.0, _MATCH_SIDE / max(height, width))
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
-    weight = cv2.resize(visible.astype(np.float32), small, interpolation=cv2.INTER_AREA)
+    mask = visible.view(np.uint8)
+    weight = cv2.resize(mask.astype(np.float32), small, interpolation=cv2.INTER_AREA)
     if not (weight > 0).any():
-        return plate.astype(np.float32)
-    difference = (frame.astype(np.float32) - plate) * visible[..., None]
+        return np.zeros(frame.shape, np.float32)
+    difference = cv2.subtract(cv2.copyTo(frame, mask), cv2.copyTo(plate, mask), dtype=cv2.CV_32F)
     coarse = cv2.resize(difference, small, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)[..., None]
-    shift = fill_smoothly(coarse, weight > 0)
-    return plate + cv2.resize(shift, (width, height), interpolation=cv2.INTER_LINEAR)
+    shift: np.ndarray = cv2.resize(fill_smoothly(coarse, weight > 0), (width, height), interpolation=cv2.INTER_LINEAR)
+    return shift
 
 
-def _with_collar(
+def _add_collar(
+    behind: np.ndarray,  # (H, W, 3) float32, changed in place
     frame: np.ndarray,  # (H, W, 3) uint8
-    behind: np.ndarray,  # (H, W, 3) float32
     head: np.ndarray,  # (H, W) bool
     torso: np.ndarray,  # (H, W) bool
     person: np.ndarray,  # (H, W) float32 0-1
     reach: float,  # pixels
-) -> np.ndarray:  # (H, W, 3) float32
+) -> None:
     """Continue the torso straight upwards into the part of the removed head that stands on it, fading with height.
 
     Straight up and no wider than the torso is at the neck line: continued to all sides, a neck glows beside itself.
     """
+    contact = np.zeros_like(head)
+    contact[:-1] = head[:-1] & torso[1:]
+    if not contact.any():
+        return
+    box = _around(contact, 2 * reach)
+    head, torso, person, frame = head[box], torso[box], person[box], frame[box]
     below = _next_row(torso)  # the first row of torso at or under each pixel
-    rows = np.arange(len(torso))[:, None]
-    standing = head & (below < _next_row(~head & ~torso)) & (below - rows < reach)
-    if not standing.any():
-        return behind
-    margin = int(reach)
-    spots = np.argwhere(standing)
-    top, left = np.maximum(spots.min(axis=0) - margin, 0)
-    bottom, right = spots.max(axis=0) + margin + 1
-    box = (slice(top, bottom), slice(left, right))
-    continued = fill_smoothly(frame[box].astype(np.float32), (torso & (person > _OPAQUE))[box])
-    contact = np.take_along_axis(person, np.minimum(below, len(torso) - 1), axis=0)  # soft where the neck's edge is
-    weight = np.where(standing, contact * np.clip(2 - 2 * (below - rows) / reach, 0, 1), person * torso)[box]
+    height = below - np.arange(len(torso), dtype=below.dtype)[:, None]
+    standing = head & (below < _next_row(~head & ~torso)) & (height < reach)
+    continued = fill_smoothly(frame.astype(np.float32), torso & (person > _OPAQUE))
+    width = np.take_along_axis(person, np.minimum(below, len(torso) - 1), axis=0)  # soft where the neck's edge is
+    weight = np.where(standing, width * np.clip(2 - 2 * height / reach, 0, 1), person * torso)
     # Blurred over head and torso together, the weight stays whole at the neck line: no seam of plate shows there.
     weight = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), max(reach / _COLLAR_BLUR, 0.5))[..., None]
-    result = behind.copy()
-    result[box] += (continued - result[box]) * weight
-    return result
+    behind[box] += (continued - behind[box]) * weight
 
 
-def _next_row(mask: np.ndarray) -> np.ndarray:  # (H, W) bool -> (H, W) int, H where there is none
+def _next_row(mask: np.ndarray) -> np.ndarray:  # (H, W) bool -> (H, W) int64, H where there is none
     """Give the first row of the mask at or below each pixel."""
     rows = np.where(mask, np.arange(len(mask))[:, None], len(mask))
     return np.minimum.accumulate(rows[::-1], axis=0)[::-1]
 
 
-def _fade(away: np.ndarray, torso: np.ndarray, settings: CompositionSettings, side: int) -> np.ndarray:
-    """Let the render show everywhere but well inside the true torso."""
-    if not np.isfinite(away).any():
-        return np.ones(torso.shape, np.float32)
-    depth = (away - settings.overlap_share * side) / (settings.fade_share * side)
-    hidden = np.clip(depth, 0, 1) * torso
-    softened = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), max(settings.fade_share * side / 4, 0.5))
-    return 1 - softened
+def _fade(
+    head: np.ndarray,  # (H, W) bool
+    torso: np.ndarray,  # (H, W) bool
+    settings: CompositionSettings,
+    side: int,
+) -> np.ndarray:  # (H, W) float32
+    """Let the render show everywhere but well inside the true torso. Smooth, so half the size is enough."""
+    height, width = head.shape
+    half = ((width + 1) // 2, (height + 1) // 2)
+    near, body = (cv2.resize(mask.view(np.uint8), half, interpolation=cv2.INTER_NEAREST) for mask in (head, torso))
+    depth = (2 * distance_to(near > 0) - settings.overlap_share * side) / (settings.fade_share * side)
+    hidden = (np.clip(depth, 0, 1) * body).astype(np.float32)
+    softened = cv2.GaussianBlur(hidden, (0, 0), max(settings.fade_share * side / 8, 0.5))
+    return 1 - cv2.resize(softened, (width, height), interpolation=cv2.INTER_LINEAR)

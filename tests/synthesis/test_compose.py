@@ -72,6 +72,18 @@ def test_the_torso_goes_on_above_the_neck_line():
     assert np.abs(np.diff(rise, axis=0)).max() < 40  # no hard edge on the way to the plate
 
 
+def test_the_neck_does_not_glow_beside_itself():
+    """The torso goes on no wider than it is at the neck line, where the head above is wider."""
+    frame, head, person, plate = scene()
+    wide = (head > 0) | (((np.arange(SIDE)[:, None] - NECK + 1) <= 0) & (distance_to(head > 0) < 4))
+    person = np.maximum(person, wide)
+    result = underlay(frame, wide.astype(np.float32), person, plate).image.astype(int)
+    columns = np.abs(np.arange(SIDE) - 80) > 16 + 4  # of the torso at the neck line, and the blur of its edge
+    beside = wide & columns[None] & (np.arange(SIDE)[:, None] > NECK - 12)
+    assert beside.any()
+    assert np.abs(result[beside] - plate[beside]).max() <= 6
+
+
 def test_the_plate_follows_the_frames_light():
     frame, head, person, plate = scene()
     darker = (plate * 0.8).astype(np.uint8)
