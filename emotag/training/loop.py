@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from emotag.head.model import HeadModel
 from emotag.progress import progress_bar
+from emotag.timing import section
 from emotag.training.ledger import Entry, Ledger
 from emotag.training.losses.total import refuse, weigh_terms
 from emotag.training.prepared import Prepared
@@ -46,6 +48,7 @@ def train(
     after_step: Callable[[TrainingState], None] | None = None,
     reduce_gradients: Callable[[list[nn.Parameter]], None] | None = None,
     rendered_by_all: Callable[[int], int] | None = None,
+    save: Callable[[TrainingState], None] | None = None,
 ) -> None:
     """Train until `settings.frames` frames were rendered, going on from the checkpoint when there is one of this key.
 
@@ -54,12 +57,13 @@ def train(
     change their frames there), `after_step` when its frames are counted. `reduce_gradients` gets the motion network's
     trained parameters after every backward pass, before their gradient is cut: several processes average there, and
     may find gradients that are None (a step of appearance only). `rendered_by_all` turns the frames that this process
-    rendered in a step into those of all of them, which the schedules count. Raises FloatingPointError naming step and
-    term when a loss is not finite; on CUDA, where nothing waits for a step's numbers, up to
-    2 · LOG_STEPS steps later, and before any checkpoint is written.
+    rendered in a step into those of all of them, which the schedules count; `save` writes a checkpoint where one file
+    will not do. Raises FloatingPointError naming step and term when a loss is not finite; on CUDA, where nothing waits
+    for a step's numbers, up to 2 · LOG_STEPS steps later, and before any checkpoint is written.
     """
     if checkpoint is not None:
         load_checkpoint(checkpoint, state, key)
+        save = partial(save_checkpoint, checkpoint, key=key)
     device = state.scenes[0].person.shape.device
     table = weight_table(settings.weights)
     prepared = Prepared(head, state.grmn)
@@ -81,15 +85,17 @@ def train(
                 refuse(step, names, numbers.tolist())
             _learn(state, loss, reduce_gradients)
             scene.frames_seen += rendered
+            if rendered_by_all is not None:
+                rendered = rendered_by_all(rendered)
             state.frames_seen += rendered
             state.seconds += time.perf_counter() - started
             ledger.add(Entry(step, names, numbers, _row(state, scene, settings)))
             bar.advance(rendered, _keep(state, ledger, wait=False))
             if after_step is not None:
                 after_step(state)
-            if checkpoint is not None and state.frames_seen - since_saved >= settings.checkpoint_frames:
+            if save is not None and state.frames_seen - since_saved >= settings.checkpoint_frames:
                 _keep(state, ledger, wait=True)
-                save_checkpoint(checkpoint, state, key)
+                save(state)
                 since_saved = state.frames_seen
         started = time.perf_counter()
         _keep(state, ledger, wait=True)
@@ -99,13 +105,15 @@ def train(
 def _learn(state: TrainingState, loss: Tensor, reduce_gradients: Callable[[list[nn.Parameter]], None] | None) -> None:
     """Take one step of the optimizer."""
     state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    with section("backward"):
+        loss.backward()
     motion = state.motion_parameters
     if reduce_gradients is not None:
         reduce_gradients(motion)
-    if motion:
-        torch.nn.utils.clip_grad_norm_(motion, GRADIENT_LIMIT)
-    state.optimizer.step()
+    with section("optimizer"):
+        if motion:
+            torch.nn.utils.clip_grad_norm_(motion, GRADIENT_LIMIT)
+        state.optimizer.step()
 
 
 def _terms(
@@ -113,8 +121,9 @@ def _terms(
 ) -> tuple[dict[str, Tensor], Tensor, int]:  # terms, mean square error, rendered frames
     grmn = state.grmn
     length = min(grmn.settings.window, min(len(shot.features) for s in state.scenes for shot in s.shots))
-    sample = draw(scene, length, settings.batch, state.generator)
-    background = send(torch.rand(3, generator=state.generator), scene.person.shape.device)
+    with section("data"):
+        sample = draw(scene, length, settings.batch, state.generator)
+        background = send(torch.rand(3, generator=state.generator), scene.person.shape.device)
     terms: dict[str, Tensor] = {}
     face = pose_from_tracker(scene, sample)
     if scene.frames_seen >= settings.static_frames:
@@ -122,10 +131,12 @@ def _terms(
         for _ in range(settings.motion_windows - 1):
             other = state.scenes[int(torch.randint(len(state.scenes), (), generator=state.generator))]
             windows.append(Window(other, draw(other, length, 0, state.generator)))
-        motion = motion_of(grmn, windows, prepared)
-        terms = guidance_terms(grmn, windows, motion, prepared)
-        if float(torch.rand((), generator=state.generator)) >= settings.tracked_share:
-            face = predicted_motion(grmn, scene, motion.frames((0, sample.inside)), prepared)
+        with section("GRMN"):
+            motion = motion_of(grmn, windows, prepared)
+            if float(torch.rand((), generator=state.generator)) >= settings.tracked_share:
+                face = predicted_motion(grmn, scene, motion.frames((0, sample.inside)), prepared)
+        with section("motion losses"):
+            terms = guidance_terms(grmn, windows, motion, prepared)
     appearance, square = appearance_terms(scene, sample, face, settings, background, grmn.mouth.limits, prepared)
     return {**terms, **appearance}, square, len(sample.inside)
 
