@@ -61,7 +61,7 @@ def measure(workspace: Workspace, name: str, full: HeadModel, head: HeadModel, f
     valid = column(seen, "valid")[:count]
     take = truth.select(slice(0, count))
     landmarks = _landmark_errors(table, seen, box, size, valid)
-    rotation = _rotation_error(take, tracked, box[:count], film_size, valid)
+    rotation = rotation_error(take, tracked, box[:count], film_size, valid)
     curves = {"jaw": (take.jaw_pose[:, 0].numpy(), tracked.jaw_pose[:count, 0].numpy())}
     for channel, names in CHANNELS.items():
         curves[channel] = tuple(  # type: ignore[assignment]
@@ -76,7 +76,7 @@ def measure(workspace: Workspace, name: str, full: HeadModel, head: HeadModel, f
         float(valid.mean()),
         landmarks,
         rotation,
-        _vertex_error(take, tracked, full, head, valid),
+        vertex_error(take, tracked, full, head, valid),
         curves,
         _emotion(table, read_table(workspace.file("emotion", name, "parquet")), count),
     )
@@ -98,7 +98,7 @@ def _landmark_errors(table, seen, box, size, valid):  # type: ignore[no-untyped-
     return error(found, dense), error(ibug, sparse), error(ibug[:, INNER_68], sparse[:, INNER_68])
 
 
-def _rotation_error(truth: Track, tracked: Track, box: np.ndarray, film_size: int, valid: np.ndarray) -> float:
+def rotation_error(truth: Track, tracked: Track, box: np.ndarray, film_size: int, valid: np.ndarray) -> float:
     focal = truth.focal_length * film_size
     middle = box[:, :2] + box[:, 2:3] / 2 - film_size / 2
     yaw, pitch = np.arctan2(middle[:, 0], focal), np.arctan2(middle[:, 1], focal)
@@ -116,7 +116,7 @@ def _rotation_error(truth: Track, tracked: Track, box: np.ndarray, film_size: in
     return float(torch.rad2deg(torch.arccos(cosine.clamp(-1, 1)))[torch.from_numpy(valid)].mean())
 
 
-def _vertex_error(truth: Track, tracked: Track, full: HeadModel, head: HeadModel, valid: np.ndarray) -> float:
+def vertex_error(truth: Track, tracked: Track, full: HeadModel, head: HeadModel, valid: np.ndarray) -> float:
     frames = torch.from_numpy(np.flatnonzero(valid))
     wanted = truth.vertices(full, frames)[:, full.regions["face"]].double()
     found = tracked.vertices(head, frames)[:, head.regions["face"]].double()

@@ -34,7 +34,7 @@ def track(
     observations = Observations.load(workspace.file("landmarks", clip, "parquet"), size, size)
     with progress_bar("tracking", len(observations)) as bar:
         motion = fit_track(observations, head, person, settings.track, clip, bar.advance)
-    quality = measure(head, motion, unbiased(observations, person.usual_face))
+    quality = measure(head, motion, unbiased(observations, person.usual_face, *person.undone))
     table, picture = workspace.file("track", clip, "parquet"), workspace.file("track", clip, "jpg")
     shown = sheet_frames(motion, _SHEET_FRAMES)
     images = frames_at(workspace.file("crop", clip, "mp4"), shown)

@@ -93,9 +93,10 @@ class HeadModel:
         eyes_pose: Tensor,  # (B, 6) left, right
         rotation: Tensor,  # (B, 3) of the root joint
         translation: Tensor,  # (B, 3) metres
+        offset: Tensor | None = None,  # (V, 3) metres, rest pose: what a person's shape leaves out (hair, ears)
     ) -> Tensor:  # (B, V, 3)
         """Pose the head by linear blend skinning with pose correctives, FLAME's order of operations."""
-        return skin(self, shape, expression, jaw_pose, neck_pose, eyes_pose, rotation, translation)
+        return skin(self, shape, expression, jaw_pose, neck_pose, eyes_pose, rotation, translation, offset)
 
     def save(self, path: Path | str) -> None:
         """Write one .npz of plain arrays, atomically."""

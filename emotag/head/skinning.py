@@ -21,10 +21,12 @@ def skin(
     eyes_pose: Tensor,  # (B, 6) left, right
     rotation: Tensor,  # (B, 3)
     translation: Tensor,  # (B, 3) metres
+    offset: Tensor | None = None,  # (V, 3) metres, rest pose
 ) -> Tensor:  # (B, V, 3)
     """Pose a head: shape and expression offsets, pose correctives, then skinning about the shaped joints.
 
-    Joints come from the shaped template without expression, as in FLAME; `rotation` turns about the root joint.
+    Joints come from the shaped template without expression, as in FLAME, and without the person's `offset`, so that
+    hair does not move the neck; `rotation` turns about the root joint.
     A shape (S,) that the batch shares is evaluated once.
     """
     batch = expression.shape[0]
@@ -38,7 +40,7 @@ def skin(
 
     offsets = expression @ model.expression_basis.flatten(1)
     offsets = torch.addmm(offsets, features, model.pose_basis.flatten(1))
-    rest = shaped + offsets.reshape(batch, -1, 3)
+    rest = (shaped if offset is None else shaped + offset) + offsets.reshape(batch, -1, 3)
 
     # Every joint moves every vertex, side by side in one product (B, V, 3) @ (B, 3, 15), and the weights blend them:
     # far less work than a matrix per vertex.

@@ -14,11 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emotag.perception.tracking.landmark_set import OUTER_EYES
+from emotag.perception.tracking.landmark_set import LIP_PAIRS, OUTER_EYES, WIDTH_PAIRS
 from emotag.perception.tracking.observations import Observations
 from emotag.perception.tracking.rig import N_LANDMARKS
 
 FILE = "landmark_bias.npz"
+_USUAL_SPAN, _MOTION_SPAN = 6.5, 8.0  # norms of codes that actors reach; real people go up to 20 and 16
+_LIP_REACH = 0.2  # eye distances off the lips within which a landmark moves with them
 INNER_EYES = (133, 362)
 """Inner corners of the person's right and left eye."""
 
@@ -75,11 +77,26 @@ class LandmarkBias:
         self,
         points: Tensor,  # (T, 468, 3) pixels
         usual: Tensor,  # (K,) of the person
+        face: float = 1.0,  # share of what is missing of her usual face, and
+        motion: float = 1.0,  # of her deviation from it, that is brought back
     ) -> Tensor:  # (T, 468, 3) pixels; depth stays
         """Move the landmarks to where the truth most likely was."""
-        step = self.constant + usual @ self.between + (self.codes(points) - usual) @ self.within
+        deviation = self.codes(points) - usual
+        missing = _believed(usual, _USUAL_SPAN) * (self.constant + usual @ self.between)
+        step = face * missing + motion * ((_believed(deviation, _MOTION_SPAN) * deviation) @ self.within)
         moved = points[..., :2] + EyeFrame.of(points).outside(step.reshape(len(points), N_LANDMARKS, 2))
         return torch.cat((moved, points[..., 2:]), dim=-1)
+
+    def lips_follow(self) -> "LandmarkBias":
+        """Give the map whose lips move as an affine map of the rest of the face does: their own part is left out."""
+        points = self.mean.reshape(N_LANDMARKS, 3)
+        near = torch.cdist(points[:, :2], points[lips_468(), :2]).amin(dim=1) / _LIP_REACH  # 0 on the lips
+        own = (near.clamp(0, 1) ** 2 * (3 - 2 * near.clamp(0, 1)))[:, None]  # share of a landmark's own step
+        design = torch.cat((points, torch.ones(N_LANDMARKS, 1)), dim=1)
+        affine = design @ torch.linalg.solve(design.T @ (own * design), (own * design).T)  # (468, 468)
+        keep = torch.diag(own[:, 0]) + (1 - own) * affine
+        mixed = torch.einsum("lm,kmc->klc", keep, self.within.reshape(-1, N_LANDMARKS, 2))
+        return replace(self, within=mixed.flatten(1))
 
 
 @lru_cache(maxsize=1)
@@ -92,8 +109,25 @@ def landmark_bias() -> LandmarkBias:
 def unbiased(
     observations: Observations,
     usual: Tensor | None,  # (K,) of the person; None: leave them as they are
+    face: float = 1.0,  # shares, see `LandmarkBias.corrected`
+    motion: float = 1.0,
 ) -> Observations:
     """Give the observations with corrected landmarks; irises and lids stay."""
     if usual is None:
         return observations
-    return replace(observations, points=landmark_bias().corrected(observations.points, usual))
+    return replace(observations, points=_restricted().corrected(observations.points, usual, face, motion))
+
+
+@lru_cache(maxsize=1)
+def _restricted() -> LandmarkBias:
+    return landmark_bias().lips_follow()
+
+
+def _believed(codes: Tensor, span: float) -> Tensor:  # (..., K) -> (..., 1)
+    """Share of a correction that is made: all of it as far as the actors' faces span, and beyond no more than there."""
+    return (span / codes.norm(dim=-1, keepdim=True).clamp_min(1e-6)).clamp(max=1)
+
+
+def lips_468() -> list[int]:
+    """Give the landmarks on the lips' rims and corners."""
+    return sorted({index for pair in LIP_PAIRS + WIDTH_PAIRS for index in pair})

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emotag.errors import InputError
 from emotag.external.need import Engine, Need, require
 
 if TYPE_CHECKING:
     from emotag.head.model import HeadModel
-    from emotag.perception.tracking.settings import ShapeSettings, TrackSettings
+    from emotag.perception.tracking.settings import ShapeSettings
     from emotag.perception.tracking.tracker import Tracker
     from emotag.perception.tracking.vhap.settings import VhapSettings
 
@@ -21,7 +22,7 @@ def _nothing(settings: Any) -> tuple[Need, ...]:
     return ()
 
 
-def _vhap(settings: "TrackSettings") -> tuple[Need, ...]:
+def _vhap(settings: Any) -> tuple[Need, ...]:
     """What was given before, when clips are imported; else VHAP itself."""
     imports = settings.vhap.imports
     if not imports:
@@ -57,7 +58,7 @@ VHAP_TO_RUN = Engine("track", "vhap", "VHAP, to be run here", vhap_needs)
 
 ENGINES = (
     Engine("track", "landmarks", "fit of the 468 Face Mesh landmarks", _nothing, open=True),
-    Engine("track", "photometric", "landmarks, then the picture's own colours", _nothing, open=True),
+    Engine("track", "photometric", "landmarks, then the pictures themselves", _nothing, open=True),
     Engine(
         "track", "vhap", "VHAP (FLAME, photometric)", _vhap, paper=True,
         cite="Qian: Versatile Head Alignment with Adaptive Appearance Priors, 2024, https://github.com/ShenhanQian/VHAP",
@@ -67,17 +68,33 @@ ENGINES = (
 
 def make_tracker(
     shape: "ShapeSettings",
-    track: "TrackSettings",
+    track: Any,  # TrackSettings
     head: "HeadModel",
     resolution: int,  # side of the crops, pixels
+    models: Path,  # folder of the open perception networks
     flame: Path | None = None,  # head.source, when the head is FLAME
+    device: str = "cpu",
 ) -> "Tracker":
-    """Make the chosen tracker. Raises InputError when it lacks something or the head model is not one it can use."""
+    """Make the tracker that fits shapes by `shape.engine` and motions by `track.engine`.
+
+    Raises InputError when it lacks something, when the head model is not one it can use, or when VHAP is to do only one
+    of the two: its motions are of its own shapes.
+    """
     require(next(engine for engine in ENGINES if engine.name == track.engine), track, "landmarks")
-    if track.engine == "vhap":
+    engines = {str(shape.engine), str(track.engine)}
+    if "vhap" in engines:
+        if len(engines) > 1:
+            raise InputError(
+                f"shape.engine is '{shape.engine}' and track.engine '{track.engine}': VHAP fits both or neither; set "
+                "both to 'vhap'"
+            )
         from emotag.perception.tracking.vhap.tracker import VhapTracker
 
         return VhapTracker(head, track.vhap, resolution, shape.neutral_fraction, flame)
+    if "photometric" in engines:
+        from emotag.perception.tracking.photometric.tracker import PhotometricTracker
+
+        return PhotometricTracker(head, shape, track, models, device)
     from emotag.perception.tracking.tracker import LandmarkTracker
 
     return LandmarkTracker(head, shape, track)

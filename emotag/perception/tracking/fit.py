@@ -32,6 +32,9 @@ FAST_EXPRESSIONS = ("jaw", "mouth", "tongue", "eyeSquint", "eyeWide", "eyeLook",
 
 BLINK = "eyeBlink"
 
+Refinement = Callable[[slice, MotionProblem, Tensor], Tensor]
+"""Improves the motion (T, P) of a chunk's frames: (frames of the clip, the landmarks' problem, motion) -> motion."""
+
 _FREE = 1e3
 """A standard deviation of acceleration that holds nothing together."""
 
@@ -43,22 +46,31 @@ def fit_track(
     settings: TrackSettings,
     name: str = "clip",
     advance: Callable[[int], None] | None = None,
+    refine: Refinement | None = None,
 ) -> Track:
     """Fit rotation, translation, jaw, eyes and expression of every frame to its landmarks.
 
     All frames of a chunk are solved at once, held together by the smoothness of `settings`; chunks overlap and are
-    blended. `neck_pose` stays zero (see `rig`). Frames without landmarks are interpolated and not valid. `advance` is
-    told of finished frames. Raises InputError (naming the clip `name`) when too few frames have landmarks or when the
-    result does not meet them.
+    blended. `refine` improves each chunk by more than landmarks (see `photometric`). `neck_pose` stays zero (see
+    `rig`). Frames without landmarks are interpolated and not valid. `advance` is told of finished frames. Raises
+    InputError (naming the clip `name`) when too few frames have landmarks or when the result does not meet them.
     """
     require_valid(observations, settings.min_valid, name)
-    filled = unbiased(observations.filled(), person.usual_face)
-    rig = landmark_rig(head).of_person(person.shape, person.landmark_offset)
-    motion = _fit_chunks(rig, head, filled, person, settings, advance)
+    filled = unbiased(observations.filled(), person.usual_face, *person.undone)
+    rig = person_rig(head, person)
+    motion = _fit_chunks(rig, head, filled, person, settings, advance, refine)
     motion = interpolate(motion, observations.valid)
     error = _error(rig, motion, filled, person.focal_length)
     _require_fit(error, filled, settings, name)
     return track_of_motion(motion, person, error, observations.valid)
+
+
+def person_rig(head: HeadModel, person: PersonShape) -> LandmarkRig:
+    """Give the landmarks of a person: her shape, her static offset where they lie, and their own offsets."""
+    offset = person.landmark_offset
+    if person.static_offset is not None:
+        offset = offset + head.landmarks468.points(person.static_offset, head.faces)
+    return landmark_rig(head).of_person(person.shape, offset)
 
 
 def fit_frames(
@@ -125,6 +137,7 @@ def _fit_chunks(
     person: PersonShape,
     settings: TrackSettings,
     advance: Callable[[int], None] | None,
+    refine: Refinement | None,
 ) -> Tensor:
     unit = observations.eye_distance()
     prior, smooth = motion_prior(head, settings), smoothness(head, settings)
@@ -136,10 +149,12 @@ def _fit_chunks(
         problem = MotionProblem(rig, data, prior, smooth)
         guess = first_motion(rig, part, person.focal_length)
         motion = minimise(problem, guess, settings.iterations, settings.tolerance).x
-        blend = observations.points.new_ones(stop - start, 1)
+        if refine is not None:
+            motion = refine(slice(start, stop), problem, motion)
+        blend = motion.new_ones(stop - start, 1)
         shared = end - start if end else 0
         if shared > 0:
-            ramp = torch.arange(1, shared + 1, dtype=blend.dtype)[:, None] / (shared + 1)
+            ramp = torch.arange(1, shared + 1).to(blend)[:, None] / (shared + 1)
             blend[:shared] = ramp
             total[start:end] *= 1 - ramp
         total[start:stop] += blend * motion

@@ -1,4 +1,7 @@
-"""The motion of a clip as a problem for Gauss-Newton: landmarks, priors, smoothness."""
+"""The motion of a clip as a problem for Gauss-Newton: landmarks, pictures, priors, smoothness."""
+
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,6 +13,18 @@ from emotag.perception.tracking.systems import BandedSystem
 _BATCH = 64  # frames whose Jacobian is held at once
 
 
+class FrameTerm(Protocol):
+    """Another cost of every frame's motion, of its own."""
+
+    def linearise(self, x: Tensor) -> tuple[Tensor, Tensor, float]:  # (T, P)
+        """Renew the weights; give Hessian blocks (T, P, P), gradient (T, P) and the cost."""
+        ...
+
+    def cost(self, x: Tensor) -> float:  # (T, P)
+        """Give the cost with the weights of the last `linearise`."""
+        ...
+
+
 class MotionProblem:
     """Unknowns are the motions (T, P) of all frames."""
 
@@ -19,10 +34,16 @@ class MotionProblem:
         data: DataTerm,
         prior: Prior,
         smoothness: Tensor,  # (P,) precision of second differences in time, 0 for none
+        others: Sequence[FrameTerm] = (),
     ) -> None:
         self.low, self.high = prior.low, prior.high
         self._rig, self._data, self._prior, self._smoothness = rig, data, prior, smoothness
+        self._others = others
         self._root_weights: list[tuple[Tensor, ...]] = []
+
+    def with_terms(self, *others: FrameTerm) -> "MotionProblem":
+        """Give the same problem with other terms beside the landmarks."""
+        return MotionProblem(self._rig, self._data, self._prior, self._smoothness, others)
 
     def linearise(self, x: Tensor) -> tuple[BandedSystem, Tensor, float]:
         """Give the block-banded normal equations, the gradient (T, P) and the cost."""
@@ -36,12 +57,13 @@ class MotionProblem:
             gradients.append((transposed @ term.residual[..., None]).squeeze(-1))
             self._root_weights.append(term.root_weights)
             cost += 0.5 * float(term.residual.square().sum())
-        system = BandedSystem(
-            (torch.cat(blocks) + self._prior.precision).cpu().numpy(), self._smoothness.double().cpu().numpy()
-        )
+        block, gradient = torch.cat(blocks) + self._prior.precision, torch.cat(gradients) + self._prior.gradient(x)
+        for other in self._others:
+            more, slope, value = other.linearise(x)
+            block, gradient, cost = block + more, gradient + slope, cost + value
+        system = BandedSystem(block.cpu().numpy(), self._smoothness.double().cpu().numpy())
         bend = _second_difference(x)
-        gradient = torch.cat(gradients) + self._prior.gradient(x) + self._unbend(bend, len(x))
-        return system, gradient, cost + self._penalty(x, bend)
+        return system, gradient + self._unbend(bend, len(x)), cost + self._penalty(x, bend)
 
     def cost(self, x: Tensor) -> float:
         """Give the cost with the weights of the last `linearise`."""
@@ -49,7 +71,7 @@ class MotionProblem:
         for part, frozen in zip(_batches(len(x)), self._root_weights):
             term = rows(self._rig, x[part], self._data.select(part), root_weights=frozen)
             cost += 0.5 * float(term.residual.square().sum())
-        return cost
+        return cost + sum(other.cost(x) for other in self._others)
 
     def _penalty(self, x: Tensor, bend: Tensor) -> float:
         return float(self._prior.cost(x).sum() + 0.5 * (self._smoothness * bend.square()).sum())

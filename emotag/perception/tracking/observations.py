@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from emotag.device import move
 from emotag.errors import InputError
 from emotag.perception.tracking.landmark_set import CONTOUR_PAIRS, OUTER_EYES
 from emotag.perception.tracking.rig import N_LANDMARKS
@@ -48,6 +49,10 @@ class Observations:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def to(self, device: torch.device | str) -> "Observations":
+        """Give the same on `device`."""
+        return move(self, device)
 
     def select(self, frames: Tensor | slice) -> "Observations":
         """Give some of the frames."""

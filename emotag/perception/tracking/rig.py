@@ -38,7 +38,10 @@ LEFT_IRIS, RIGHT_IRIS = 468, 469
 
 @dataclass(frozen=True)
 class LandmarkRig:
-    """The 468 landmarks and two iris centres (K = 470) of a head model, of one person once `of_person` was called."""
+    """Points of a head's surface, of one person once `of_person` was called.
+
+    `landmark_rig` gives the 468 landmarks and two iris centres (K = 470), `point_rig` any points.
+    """
 
     base: Tensor  # (J, K, 3) metres, corners weighted by barycentric and skinning weights, summed
     shape_basis: Tensor  # (S, J, K, 3)
@@ -59,7 +62,7 @@ class LandmarkRig:
     def of_person(
         self,
         shape: Tensor,  # (S,)
-        offset: Tensor | None = None,  # (468, 3) metres, rest pose: where this person's landmarks lie off the embedding
+        offset: Tensor | None = None,  # (468 or K, 3) metres, rest pose: where this person's points lie off the head's
     ) -> "LandmarkRig":
         """Give the rig with the shape (and the person's constant landmark offsets) built in."""
         base = self.base + torch.einsum("s,sjkc->jkc", shape, self.shape_basis)
@@ -67,6 +70,13 @@ class LandmarkRig:
             padded = torch.cat((offset, offset.new_zeros(self.base.shape[1] - len(offset), 3)))
             base = base + self.skin[..., None] * padded
         return replace(self, base=base, joints=self.joints + torch.einsum("s,sjc->jc", shape, self.joint_basis))
+
+    def with_normals(
+        self,
+        normals: Tensor,  # (K, 3) unit, rest pose
+    ) -> "LandmarkRig":
+        """Give the rig with a person's own normals."""
+        return replace(self, normals=normals)
 
 
 def landmark_rig(head: HeadModel) -> LandmarkRig:
@@ -79,6 +89,15 @@ def landmark_rig(head: HeadModel) -> LandmarkRig:
     for vertex in (left, right):
         corners = torch.cat((corners, torch.full_like(corners[:1], vertex if vertex is not None else 0)))
         weights = torch.cat((weights, weights.new_tensor([[1.0, 0.0, 0.0]])))
+    return replace(point_rig(head, corners, weights), has_iris=has_iris)
+
+
+def point_rig(
+    head: HeadModel,
+    corners: Tensor,  # (K, 3) vertex ids
+    weights: Tensor,  # (K, 3) barycentric
+) -> LandmarkRig:
+    """Restrict a head model to any points of its surface; the rig has no irises."""
     mixed = weights[..., None] * head.skinning[corners]  # (K, 3, J)
 
     def restrict(field: Tensor) -> Tensor:  # (..., V, 3) -> (..., J, K, 3)
@@ -95,7 +114,7 @@ def landmark_rig(head: HeadModel) -> LandmarkRig:
         joint_basis=torch.einsum("jv,svc->sjc", head.joint_regressor, head.shape_basis),
         normals=torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=-1),
         closed=restrict(_blink(head)).sum(dim=0),
-        has_iris=has_iris,
+        has_iris=False,
     )
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from emotag.perception.tracking.photometric.settings import OutlineSettings, PhotometricSettings
 from emotag.settings import Settings
 
 
@@ -68,8 +69,15 @@ class FitSettings(Settings):
 class ShapeSettings(FitSettings):
     """The person's shape, focal length and landmark offsets, from the reference clip."""
 
-    engine: Literal["landmarks"] = "landmarks"
-    """`landmarks`: this project's fit of the 468 Face Mesh landmarks."""
+    engine: Literal["landmarks", "photometric"] = "landmarks"
+    """`landmarks`: this project's fit of the 468 Face Mesh landmarks; `photometric`: then of the pictures as well, with
+    albedo, light and the static offset of hair and ears."""
+
+    photometric: PhotometricSettings = PhotometricSettings()
+    """How pictures are compared."""
+
+    outline: OutlineSettings = OutlineSettings()
+    """How the mesh's outline is drawn to the person's."""
 
     frames: int = Field(40, ge=1)
     """Frames the shape is fitted on, spread over the reference clip."""
@@ -80,8 +88,11 @@ class ShapeSettings(FitSettings):
     distance_sigma: float = Field(0.1, gt=0)
     """Standard deviation of the head's distance around 1 m as a fraction: how far the focal length may move."""
 
-    undo_prior: bool = True
-    """Whether landmarks are first moved to where Face Mesh's own prior kept them from going (see `bias`)."""
+    undo_prior: float = Field(0.7, ge=0, le=1)
+    """Share given back of what Face Mesh's own prior holds back of a face's motion, before the fit (see `bias`)."""
+
+    undo_usual: float = Field(1.0, ge=0, le=1)
+    """The same of a person's usual face, which the prior draws towards everybody's."""
 
     offset_sigma: float = Field(0.002, ge=0)
     """Standard deviation of a landmark's constant offset on this person's surface, metres; 0 turns offsets off."""
@@ -96,8 +107,12 @@ class ShapeSettings(FitSettings):
 class TrackSettings(FitSettings):
     """Per-frame motion of a clip."""
 
-    engine: Literal["landmarks"] = "landmarks"
-    """`landmarks`: this project's fit of the 468 Face Mesh landmarks."""
+    engine: Literal["landmarks", "photometric"] = "landmarks"
+    """`landmarks`: this project's fit of the 468 Face Mesh landmarks; `photometric`: then of the pictures as well,
+    against the person's albedo, which `shape.engine: photometric` gives."""
+
+    photometric: PhotometricSettings = PhotometricSettings()
+    """How pictures are compared."""
 
     rotation_acceleration: float = Field(0.004, gt=0)
     """Standard deviation of the second difference of the head's rotation, radians per frame²."""

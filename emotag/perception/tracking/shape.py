@@ -1,6 +1,8 @@
 """A person's shape, focal length and landmark offsets, fitted jointly with the motion of a spread of frames."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -20,6 +22,50 @@ from emotag.perception.tracking.track import PersonShape
 _LEAST_VALID = 0.5  # of the reference clip's frames: the shape needs a spread of frames, not all of them
 
 
+@dataclass(frozen=True)
+class SharedRows:
+    """Weighted residuals of F frames and their Jacobians: cost = ½ Σ residual² near this motion and shape."""
+
+    residual: Tensor  # (F, R)
+    jacobian: Tensor | None  # (F, R, P)
+    shape_jacobian: Tensor | None  # (F, R, S + 1): shape, log focal length
+
+
+class SharedTerm(Protocol):
+    """Another cost of the frames' motions and the shape."""
+
+    def rows(
+        self,
+        motion: Tensor,  # (F, P)
+        shape: Tensor,  # (S,)
+        focal_pixels: float,
+        derivatives: bool,  # renew the weights too
+    ) -> SharedRows:
+        """Evaluate it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What pictures tell of a person beside her shape."""
+
+    albedo: Tensor  # (V, 3), see PersonShape
+    light: Tensor  # (9, 3)
+    static_offset: Tensor | None  # (V, 3) metres
+
+
+class ShapeRefinement(Protocol):
+    """Improves the fit by more than landmarks (see `photometric.person`)."""
+
+    def fit(self, frames: Tensor, problem: "ShapeProblem", x: Tensor) -> Tensor:
+        """Refine the unknowns x of the problem, whose frames of the clip are `frames`."""
+        ...
+
+    def appearance(self, frames: Tensor, problem: "ShapeProblem", x: Tensor) -> Appearance:
+        """Read off what the person looks like."""
+        ...
+
+
 class ShapeProblem:
     """Unknowns are one vector: the motions of F frames, the shape, and the focal length's logarithm off its prior."""
 
@@ -30,13 +76,19 @@ class ShapeProblem:
         prior: Prior,
         offset: Tensor,  # (468, 3) metres
         precision: Tensor,  # (S + 1,) of shape and log focal length
+        other: SharedTerm | None = None,
     ) -> None:
         self._rig, self._data, self._prior, self._offset, self._precision = rig, data, prior, offset, precision
         self._frames = len(data.targets)
         free = torch.full_like(precision, torch.inf)
         self.low = torch.cat((prior.low.repeat(self._frames), -free))
         self.high = torch.cat((prior.high.repeat(self._frames), free))
+        self._other = other
         self._root_weights: tuple[Tensor, ...] = ()
+
+    def with_term(self, other: SharedTerm) -> "ShapeProblem":
+        """Give the same problem with another term beside the landmarks."""
+        return ShapeProblem(self._rig, self._data, self._prior, self._offset, self._precision, other)
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor, float]:  # (F, P), (S,), pixels
         """Give the motions, the shape and the focal length."""
@@ -55,28 +107,37 @@ class ShapeProblem:
     def linearise(self, x: Tensor) -> tuple[ArrowSystem, Tensor, float]:
         """Give the normal equations, the gradient and the cost."""
         term = self.rows(x, None, derivatives=True)
-        assert term.jacobian is not None and term.shape_jacobian is not None
         self._root_weights = term.root_weights
-        motion, shared = self.split(x)[0], x[-len(self._precision) :]
-        by_frame, by_shared = term.jacobian.transpose(1, 2), term.shape_jacobian.transpose(1, 2)
-        system = ArrowSystem(
-            ((by_frame @ term.jacobian).double() + self._prior.precision).cpu().numpy(),
-            (by_frame @ term.shape_jacobian).double().cpu().numpy(),
-            ((by_shared @ term.shape_jacobian).double().sum(0) + torch.diag(self._precision)).cpu().numpy(),
-        )
-        residual = term.residual[..., None]
-        own = (by_frame @ residual).squeeze(-1) + self._prior.gradient(motion)
-        common = (by_shared @ residual).sum(dim=0).squeeze(-1) + self._precision * shared
-        return system, torch.cat((own.flatten(), common)), self._total(term, x)
+        terms: list[Rows | SharedRows] = [term]
+        (motion, shape, focal), shared = self.split(x), x[-len(self._precision) :]
+        if self._other is not None:
+            terms.append(self._other.rows(motion, shape, focal, True))
+        frames = mixed = common = 0.0
+        own, slope = self._prior.gradient(motion), self._precision * shared
+        for one in terms:
+            assert one.jacobian is not None and one.shape_jacobian is not None
+            by_frame, by_shared = one.jacobian.transpose(1, 2), one.shape_jacobian.transpose(1, 2)
+            frames = frames + (by_frame @ one.jacobian).double()
+            mixed = mixed + (by_frame @ one.shape_jacobian).double()
+            common = common + (by_shared @ one.shape_jacobian).double().sum(0)
+            residual = one.residual[..., None]
+            own = own + (by_frame @ residual).squeeze(-1)
+            slope = slope + (by_shared @ residual).sum(dim=0).squeeze(-1)
+        blocks = (frames + self._prior.precision, mixed, common + torch.diag(self._precision))
+        system = ArrowSystem(*(block.cpu().numpy() for block in blocks))
+        return system, torch.cat((own.flatten(), slope)), self._total(terms, x)
 
     def cost(self, x: Tensor) -> float:
         """Give the cost with the weights of the last `linearise`."""
-        return self._total(self.rows(x, self._root_weights, derivatives=False), x)
+        terms: list[Rows | SharedRows] = [self.rows(x, self._root_weights, derivatives=False)]
+        if self._other is not None:
+            terms.append(self._other.rows(*self.split(x), False))
+        return self._total(terms, x)
 
-    def _total(self, term: Rows, x: Tensor) -> float:
+    def _total(self, terms: list[Rows | SharedRows], x: Tensor) -> float:
         shared = x[-len(self._precision) :]
         prior = self._prior.cost(self.split(x)[0]).sum() + 0.5 * (self._precision * shared.square()).sum()
-        return float(0.5 * term.residual.square().sum() + prior)
+        return float(sum(0.5 * term.residual.square().sum() for term in terms) + prior)
 
 
 def fit_shape(
@@ -85,17 +146,19 @@ def fit_shape(
     settings: ShapeSettings,
     name: str = "reference",
     advance: Callable[[int], None] | None = None,
+    refine: ShapeRefinement | None = None,
 ) -> PersonShape:
     """Fit what is constant for a person on the reference clip.
 
     The shape has a standard normal prior. The focal length is hardly seen in the landmarks of a frontal face; it is
     the one at which the head has its metric size at 1 m, and moves within `distance_sigma`. What the model cannot
-    explain in all frames alike becomes a small offset per landmark. `advance` is told of finished rounds. Raises
-    InputError (naming the clip `name`) when too few frames have landmarks.
+    explain in all frames alike becomes a small offset per landmark. `refine` improves all of it by more than landmarks.
+    `advance` is told of finished rounds. Raises InputError (naming the clip `name`) when too few frames have landmarks.
     """
     require_valid(observations, _LEAST_VALID, name)
-    usual_face = landmark_bias().usual(observations.points[observations.valid]) if settings.undo_prior else None
-    observations = unbiased(observations, usual_face)
+    undone = settings.undo_usual, settings.undo_prior
+    usual_face = landmark_bias().usual(observations.points[observations.valid]) if any(undone) else None
+    observations = unbiased(observations, usual_face, *undone)
     spread = _spread_frames(observations, settings.frames)
     chosen = observations.select(spread)
     rig, prior = landmark_rig(head), motion_prior(head, settings)
@@ -118,9 +181,29 @@ def fit_shape(
         x = minimise(problem, x, settings.iterations, settings.tolerance).x
         if advance is not None:
             advance(1)
+    appearance = None
+    if refine is not None:
+        x = refine.fit(spread, problem, x)
+        if settings.offset_sigma > 0:
+            offset = _fit_offset(problem, rig, data, x, settings, repeated)
+        appearance = refine.appearance(spread, problem, x)
+        if advance is not None:
+            advance(1)
     motion, shape, focal = problem.split(x)
     neutral, jaw = neutral_face(motion[:, EXPRESSION], motion[:, JAW], settings.neutral_fraction)
-    return PersonShape(shape, focal / max(chosen.width, chosen.height), neutral, jaw, offset, usual, usual_face)
+    focal_length = focal / max(chosen.width, chosen.height)
+    person = PersonShape(shape, focal_length, neutral, jaw, offset, usual, usual_face, undone)
+    return person if appearance is None else _with_appearance(person, appearance, head)
+
+
+def _with_appearance(person: PersonShape, appearance: Appearance, head: HeadModel) -> PersonShape:
+    """Add what pictures told; landmarks stay where they are although the mesh under them moves a little."""
+    static, offset = appearance.static_offset, person.landmark_offset
+    if static is not None:
+        offset = offset - head.landmarks468.points(static, head.faces)
+    return replace(
+        person, landmark_offset=offset, static_offset=static, albedo=appearance.albedo, light=appearance.light
+    )
 
 
 def usual_lid_opening(observations: Observations) -> Tensor | None:  # (2, 5) of the eyes

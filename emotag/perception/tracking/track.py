@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from emotag.camera import Camera
+from emotag.device import move
 from emotag.errors import InputError
 from emotag.files import read_json, write_json
 from emotag.head.model import HeadModel
 from emotag.tables import column, frame_table, read_metadata, read_table, write_table
 
-_FORMAT = "emotag-shape-2"
+_FORMAT = "emotag-shape-3"
 
 
 @dataclass(frozen=True)
@@ -26,24 +27,17 @@ class PersonShape:
     neutral_jaw: Tensor  # (3,) axis-angle, radians
     landmark_offset: Tensor  # (468, 3) metres, rest pose: this person's landmarks minus the head's embedding
     lid_opening: Tensor | None = None  # (2, 5) of the outer-eye distance: the usual opening at the iris network's pairs
-    usual_face: Tensor | None = (
-        None  # (K,) codes of the landmarks' mean (see `bias`); None leaves landmarks as they are
-    )
+    usual_face: Tensor | None = None  # (K,) codes of the landmarks' mean (see `bias`); None: landmarks stay
+    undone: tuple[float, float] = (1.0, 1.0)  # shares of the bias of the usual face and of motion that are taken out
+    static_offset: Tensor | None = None  # (V, 3) metres, rest pose: hair, ears, neck; as HeadModel.vertices' offset
+    albedo: Tensor | None = None  # (V, 3) RGB of 1 under `light`; NaN where the reference clip never saw the vertex
+    light: Tensor | None = None  # (9, 3) spherical harmonics of the reference clip, RGB (see `photometric.light`)
 
     def save(self, path: Path | str, metadata: dict[str, Any]) -> None:
         """Write one JSON file; `metadata` (engine, digest of the head, clip …) stands beside the numbers."""
-        note = {
-            "format": _FORMAT,
-            **metadata,
-            "shape": self.shape.tolist(),
-            "focal_length": self.focal_length,
-            "neutral_expression": self.neutral_expression.tolist(),
-            "neutral_jaw": self.neutral_jaw.tolist(),
-            "landmark_offset": self.landmark_offset.tolist(),
-            "lid_opening": None if self.lid_opening is None else self.lid_opening.tolist(),
-            "usual_face": None if self.usual_face is None else self.usual_face.tolist(),
-        }
-        write_json(path, note)
+        values = {name: _listed(getattr(self, name), digits) for name, digits in _TENSORS.items()}
+        note = {"format": _FORMAT, **metadata, "focal_length": self.focal_length, "undone": self.undone}
+        write_json(path, note | values)
 
     @staticmethod
     def load(path: Path | str) -> "PersonShape":
@@ -52,17 +46,9 @@ class PersonShape:
         try:
             if note["format"] != _FORMAT:
                 raise KeyError("format")
-            return PersonShape(
-                torch.tensor(note["shape"], dtype=torch.float32),
-                float(note["focal_length"]),
-                torch.tensor(note["neutral_expression"], dtype=torch.float32),
-                torch.tensor(note["neutral_jaw"], dtype=torch.float32),
-                torch.tensor(note["landmark_offset"], dtype=torch.float32).reshape(-1, 3),
-                *(
-                    None if note[name] is None else torch.tensor(note[name], dtype=torch.float32)
-                    for name in ("lid_opening", "usual_face")
-                ),
-            )
+            tensors = {name: _tensor(note[name]) for name in _TENSORS}
+            face, motion = note["undone"]
+            return PersonShape(focal_length=float(note["focal_length"]), undone=(face, motion), **tensors)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: not a person's shape ({error}); delete it and run `dvc repro shape`") from None
 
@@ -73,6 +59,41 @@ class PersonShape:
                 f"{path}: has {len(self.shape)} shape and {len(self.neutral_expression)} expression coefficients, the "
                 f"head model '{head.name}' has {head.n_shape} and {head.n_expression}; run the `shape` stage again"
             )
+        if self.static_offset is not None and len(self.static_offset) != head.n_vertices:
+            raise InputError(
+                f"{path}: has offsets of {len(self.static_offset)} vertices, the head model '{head.name}' has "
+                f"{head.n_vertices}; run the `shape` stage again"
+            )
+
+    def to(self, device: torch.device | str) -> "PersonShape":
+        """Give the person with every tensor on `device`."""
+        return move(self, device)
+
+
+_TENSORS = {
+    "shape": None, "neutral_expression": None, "neutral_jaw": None, "landmark_offset": None, "lid_opening": None,
+    "usual_face": None, "static_offset": 6, "albedo": 4, "light": None,
+}  # fmt: skip
+"""Decimals that are kept of each: a micrometre, and a fortieth of a grey level."""
+
+
+def _listed(tensor: Tensor | None, digits: int | None) -> Any:
+    if tensor is None:
+        return None
+    values = tensor.double().cpu()
+    if digits is not None:
+        values = values.round(decimals=digits)
+    if not bool(values.isfinite().all()):  # JSON has no NaN: whole rows are null
+        return [row.tolist() if bool(row.isfinite().all()) else None for row in values]
+    return values.tolist()
+
+
+def _tensor(value: Any) -> Any:  # Tensor or None
+    if value is None:
+        return None
+    width = next((len(row) for row in value if isinstance(row, list)), 0)
+    rows = [[float("nan")] * width if row is None else row for row in value]
+    return torch.tensor(rows, dtype=torch.float32)
 
 
 @dataclass(frozen=True)
@@ -111,12 +132,14 @@ class Track:
         self,
         head: HeadModel,
         frames: slice | Tensor = slice(None),
+        offset: Tensor | None = None,  # (V, 3) metres: PersonShape.static_offset
     ) -> Tensor:  # (B, V, 3) metres, world
         """Pose the head model on some of the frames."""
         part = self.select(frames)
         return head.vertices(
-            part.shape, part.expression, part.jaw_pose, part.neck_pose, part.eyes_pose, part.rotation, part.translation
-        )
+            part.shape, part.expression, part.jaw_pose, part.neck_pose, part.eyes_pose, part.rotation,
+            part.translation, offset,
+        )  # fmt: skip
 
     def save(self, path: Path | str, clip: str, metadata: dict[str, Any]) -> None:
         """Write the table of docs/architecture.md (shape and focal length repeat in every row, as in VHAP's export)."""

@@ -90,7 +90,7 @@ def _write_png(path: Path, image: np.ndarray) -> None:
 def _write_parameters(
     folder: Path, track: Track, head: HeadModel, offset: Tensor | None, motion: FlameMotion, centre: Tensor
 ) -> None:
-    constant = {
+    constant: dict[str, Any] = {
         "shape": _padded(track.shape, N_SHAPE),
         "static_offset": _array((torch.zeros(head.n_vertices, 3) if offset is None else offset)[None]),
     }
@@ -102,10 +102,10 @@ def _write_parameters(
         "eyes_pose": track.eyes_pose,
     }
     for index, frame in enumerate(track.valid.nonzero().squeeze(1).tolist()):
-        values = {name: _array(row[frame : frame + 1]) for name, row in rows.items()}
+        values: dict[str, Any] = {name: _array(row[frame : frame + 1]) for name, row in rows.items()}
         values["expr"] = _padded(track.expression[frame : frame + 1], N_EXPRESSION)
         np.savez(folder / "flame_param" / f"{index:05d}.npz", **values, **constant)
-    rest = {name: np.zeros((1, row.shape[1]), np.float32) for name, row in rows.items()}
+    rest: dict[str, Any] = {name: np.zeros((1, row.shape[1]), np.float32) for name, row in rows.items()}
     rest |= {
         "jaw_pose": np.array([[_CANONICAL_JAW, 0, 0]], np.float32),
         "expr": np.zeros((1, N_EXPRESSION), np.float32),
@@ -138,7 +138,7 @@ def _write_transforms(folder: Path, track: Track, side: int, centre: np.ndarray,
         }
         for index, frame in enumerate(track.valid.nonzero().squeeze(1).tolist())
     ]
-    train = math.ceil(len(frames) * train_share)
+    train = max(1, math.ceil(len(frames) * train_share))
     divisions = {
         "": (frames, range(len(frames)), [0]),
         "_train": (frames[:train], range(train), [0]),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,8 @@ class Recording:
 
     def with_rows(self, rows: dict[str, np.ndarray], steps: np.ndarray) -> "Recording":
         """Give the same with other rows of the per-frame parameters."""
-        return replace(self, steps=steps, **rows)
+        changed: dict[str, Any] = {"steps": steps, **rows}
+        return replace(self, **changed)
 
     def rows(self) -> dict[str, np.ndarray]:
         """Give the per-frame parameters by name."""

@@ -11,7 +11,7 @@ from emotag.external.need import require
 from emotag.files import sha256
 from emotag.head.model import HeadModel
 from emotag.perception.tracking.observations import Observations
-from emotag.perception.tracking.quality import mesh_landmarks, reprojection_error
+from emotag.perception.tracking.quality import reprojection_error
 from emotag.perception.tracking.track import PersonShape, Track
 from emotag.perception.tracking.tracker import Advance, TrackedClip
 from emotag.perception.tracking.vhap.clock import on_our_clock
@@ -21,6 +21,7 @@ from emotag.perception.tracking.vhap.run import Job, run_vhap, version
 from emotag.perception.tracking.vhap.settings import VhapSettings
 
 _DIGEST = 16
+_BATCH = 64  # frames posed at once
 
 
 class VhapTracker:
@@ -74,7 +75,7 @@ class VhapTracker:
         self._remember(path)
         self._note["difference_px"] = round(off, 4)
         advance(frames)
-        return _with_error(made.track, self._head, clip.observations)
+        return _with_error(made.track, self._head, person, clip.observations)
 
     def note(self) -> dict[str, Any]:
         """See Tracker: the file that was read, its digest, and how far our mesh is from VHAP's."""
@@ -116,10 +117,12 @@ class VhapTracker:
         self._note = {"source": str(file), "source_digest": sha256(file)[:_DIGEST]}
 
 
-def _with_error(track: Track, head: HeadModel, observations: Observations) -> Track:
+def _with_error(track: Track, head: HeadModel, person: PersonShape, observations: Observations) -> Track:
     """Fill in `reprojection_px` against the landmarks of our own landmarks stage."""
-    if len(head.landmarks468.triangles) == 0:
-        return track
-    seen, _ = mesh_landmarks(head, track, observations.width, observations.height)
-    error = reprojection_error(seen, observations)
+    camera = track.camera(observations.width, observations.height)
+    seen = []
+    for start in range(0, len(track), _BATCH):
+        vertices = track.vertices(head, slice(start, start + _BATCH), person.static_offset)
+        seen.append(camera.project(head.landmarks468.points(vertices, head.faces))[0])
+    error = reprojection_error(torch.cat(seen), observations)
     return replace(track, reprojection_px=torch.where(track.valid, error, torch.nan))

@@ -1,0 +1,61 @@
+"""Settings of the refinement by the pictures themselves. Colours and intensities are shares of white."""
+
+from pydantic import Field
+
+from emotag.settings import Settings
+
+
+class PhotometricSettings(Settings):
+    """How much the picture says about the motion, and at which scales it is asked."""
+
+    levels: tuple[int, ...] = (128, 256)
+    """Sides of the pictures that are compared, coarse to fine, pixels; a crop is reduced to them."""
+
+    samples: int = Field(1600, ge=50)
+    """Most points of the surface that are compared."""
+
+    sigma: tuple[float, float] = (0.06, 0.03)
+    """Standard deviation of brightness and of redness around albedo times light."""
+
+    effective_samples: float = Field(120, gt=0)
+    """How many independent points they count for: wrinkles, shadows and a wrong albedo err over whole patches."""
+
+    cauchy: float = Field(2.0, gt=0)
+    """Standard deviations at which a point's weight has fallen to one half."""
+
+    light_sigma: float = Field(0.05, gt=0)
+    """How far each coefficient of the light may leave the clip's in one frame: shadows that the head throws."""
+
+    iterations: int = Field(4, ge=1)
+    """Most Gauss-Newton steps at each level."""
+
+    tolerance: float = Field(1e-3, gt=0)
+    """A level ends when a step lowers the cost by less than this fraction."""
+
+    chunk_frames: int = Field(250, ge=10)
+    """Frames whose pictures are held at once."""
+
+
+class OutlineSettings(Settings):
+    """How the mesh's outline is drawn to the person's: the static offset of hair, ears and neck."""
+
+    resolution: int = Field(192, ge=64)
+    """Side of the masks that are compared, pixels."""
+
+    rounds: int = Field(5, ge=0)
+    """How often outlines are matched anew; 0 leaves the offset out."""
+
+    reach: float = Field(0.06, gt=0)
+    """How far off the mesh's the person's outline is looked for, metres."""
+
+    sigma: float = Field(0.003, gt=0)
+    """Standard deviation of an outline point, metres."""
+
+    stiffness: float = Field(0.2, gt=0)
+    """Resistance of the offset against bending, relative to one frame's outline."""
+
+    free_sigma: float = Field(0.05, gt=0)
+    """Standard deviation of the offset where hair, ears and neck are, metres."""
+
+    face_sigma: float = Field(0.0005, gt=0)
+    """The same on the face, whose shape the landmarks tell, metres."""
