@@ -5,12 +5,19 @@ from pathlib import Path
 from ruamel.yaml.comments import CommentedMap
 
 from emotag.errors import InputError
-from pipeline.params import overlay, read_params, write_params
+from pipeline.overlay import lay_over
+from pipeline.params import read_params, write_params
 from stages.settings import PipelineSettings, load_settings, parse_settings
+
+BASE = "demo"
+"""The profile that params.yaml starts with."""
 
 
 def apply_profile(root: Path, name: str) -> None:
-    """Lay profiles/<name>.yaml over params.yaml. Raises InputError when there is none, or the result is not valid."""
+    """Lay profiles/<name>.yaml over params.yaml, comments kept (see `lay_over`).
+
+    Raises InputError when there is none, or the result is not valid.
+    """
     params, _ = _overlaid(root, name)
     write_params(root / "params.yaml", params)
 
@@ -21,10 +28,10 @@ def with_profile(root: Path, name: str | None) -> PipelineSettings:
 
 
 def _overlaid(root: Path, name: str) -> tuple[CommentedMap, PipelineSettings]:
-    path = root / "profiles" / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in (root / "profiles").glob("*.yaml")))
-        raise InputError(f"there is no profile '{name}' (there are: {known})")
+    paths = {path.stem: path for path in sorted((root / "profiles").glob("*.yaml"))}
+    if name not in paths:
+        raise InputError(f"there is no profile '{name}' (there are: {', '.join(paths)})")
     params = read_params(root / "params.yaml")
-    overlay(params, read_params(path))
-    return params, parse_settings(params, path)
+    profiles = {stem: read_params(path) for stem, path in paths.items()}
+    lay_over(params, profiles[name], profiles.get(BASE, CommentedMap()), profiles.values())
+    return params, parse_settings(params, paths[name])
