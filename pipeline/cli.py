@@ -98,7 +98,7 @@ def models(
     from pipeline.profiles import with_profile
 
     outcomes = fetch_models(with_profile(Path(), profile), names or ())
-    for line in tell(outcomes):
+    for line in tell(outcomes) or ["nothing is needed"]:
         typer.echo(line)
     raise SystemExit(exit_code(outcomes, names or ()))
 

@@ -1,6 +1,10 @@
 import hashlib
 import io
+import os
+import shutil
 import socket
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +18,7 @@ from emotag.external.need import Engine, Need
 from pipeline.models import choose_engines, exit_code, fetch_models, tell
 from tests.external.server import Page, Server, serve
 
+ROOT = Path(__file__).parents[2]
 BODY = bytes(range(256)) * 400
 TREE = SimpleNamespace(audio=SimpleNamespace(engine="hubert"), crop=SimpleNamespace(engine="scrfd"))
 
@@ -154,3 +159,30 @@ def test_names(server: Server) -> None:
     assert names("chosen") == ["hubert", "scrfd"]
     with pytest.raises(InputError, match=r"no engine or task is called 'sapiens' \(there are: wav2vec2, hubert"):
         names("sapiens")
+
+
+def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `emotag` where nothing outside can be reached: behind a proxy that is not there."""
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:1")
+    return subprocess.run(
+        [sys.executable, "-c", "from pipeline.cli import main; main()", *words],
+        cwd=folder, capture_output=True, text=True, check=False,
+        env=os.environ | nowhere | {"PYTHONPATH": str(ROOT), "no_proxy": "", "NO_PROXY": ""},
+    )  # fmt: skip
+
+
+def test_the_command_says_what_to_do_by_hand(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    done = command(tmp_path, "models", "wav2vec2")
+    assert done.returncode == 2
+    lines = [line for line in done.stdout.splitlines() if line.startswith("failed")]
+    assert len(lines) == 2
+    for line, name in zip(lines, ("config.json", "model.safetensors")):
+        assert f"models/wav2vec2/{name}" in line
+        assert "huggingface.co cannot be reached (the proxy refuses); by hand: download https://" in line
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["params.yaml"]
+    done = command(tmp_path, "models", "nonsense")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: no engine or task is called 'nonsense'")
+    done = command(tmp_path, "models", "chosen")  # the default wants nothing
+    assert (done.returncode, done.stdout) == (0, "nothing is needed\n")
