@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -15,7 +15,9 @@ from emotag.files import write_json
 from emotag.head.model import HeadModel
 from emotag.media.audio import SAMPLE_RATE, read_audio
 from emotag.media.video import AI_MARK, read_frames, read_lossless, stream_frames, write_video
+from emotag.metrics.engines import Unmeasured
 from emotag.metrics.evaluate import Evaluation, evaluate_clip
+from emotag.metrics.settings import MetricSettings
 from emotag.motion.motion import Motion
 from emotag.progress import summary, track
 from emotag.synthesis.drive import Cues, render_sequence
@@ -25,8 +27,8 @@ from emotag.synthesis.store import load_avatar
 from emotag.tables import column, frame_table, read_table, write_table
 from emotag.training.clip import load_features
 from stages.assemble import motion_note
-from stages.readings import Reader
 from stages.run import run
+from stages.scoring import TRUTH, Scorer, Version
 from stages.settings import PipelineSettings, load_settings
 from stages.workspace import Workspace
 
@@ -42,6 +44,7 @@ def evaluate(test: Annotated[str, typer.Option(help="Test of params.yaml.")]) ->
     device = choose_device(settings.device)
     cpu_head = HeadModel.load(workspace.head)
     head = cpu_head.to(device)
+    scorer = Scorer.make(workspace, settings, _metric_settings(settings))
     avatar = load_avatar(workspace.avatar(entry.identity), motion_note(workspace, cpu_head, [entry.clip])).to(device)
     features = move(load_features(workspace.file("features", entry.clip, "parquet")), device)
     truth_video = workspace.file("crop", entry.clip, "mp4")
@@ -68,7 +71,8 @@ def evaluate(test: Annotated[str, typer.Option(help="Test of params.yaml.")]) ->
     with tempfile.TemporaryDirectory() as folder:
         frozen_video = Path(folder) / "frozen.mp4"
         write_video(frozen_video, track(frames(None), "frozen face", len(features)), crf=CRF)
-        result = _score(workspace, settings, entry.clip, avatar_video, frozen_video, footage.head_alpha)
+        videos_by_name = {"avatar": avatar_video, "frozen face": frozen_video}
+        result = _score(scorer, workspace, entry.clip, videos_by_name, footage.head_alpha, sound[0])
         side_by_side = zip(*map(stream_frames, (truth_video, avatar_video, frozen_video)))
         joined = (np.concatenate(images, axis=1) for images in side_by_side)
         write_video(videos / f"{test}-compare.mp4", joined, crf=16, intra=False, audio=sound, comment=AI_MARK)
@@ -78,36 +82,43 @@ def evaluate(test: Annotated[str, typer.Option(help="Test of params.yaml.")]) ->
     write_table(table, frame_table(entry.clip, columns), {"test": test, "identity": entry.identity})
     speed = {"fps": len(features) / (motion_seconds + render_seconds), "motion_seconds": motion_seconds}
     metrics = workspace.reports / "metrics" / f"{test}.json"
-    content = {"identity": entry.identity, "tests": [{"test": test} | result.summary]}
-    write_json(metrics, content | {"training": avatar.training, "speed": speed | {"device": device.type}})
-    rows = [(name, _beside(value, result.summary["frozen"][name])) for name, value in result.summary["metrics"].items()]
+    content: dict[str, Any] = {"identity": entry.identity, "tests": [{"test": test} | result.summary]}
+    content |= {"training": avatar.training, "speed": speed | {"device": device.type}, "engines": scorer.engines()}
+    write_json(metrics, content)
+    frozen = result.summary["frozen"]
+    rows = [(name, _beside(value, frozen.get(name))) for name, value in result.summary["metrics"].items()]
+    rows += [(f"{name}: not measured", why) for name, why in result.summary["not_measured"].items()]
     summary(f"evaluate {test} (frozen face in brackets)", [*rows, ("metrics", metrics), ("videos", videos)])
 
 
+def _metric_settings(settings: PipelineSettings) -> MetricSettings:
+    return getattr(settings, "metrics", MetricSettings())
+
+
 def _score(
+    scorer: Scorer,
     workspace: Workspace,
-    settings: PipelineSettings,
     clip: str,
-    avatar_video: Path,
-    frozen_video: Path,
+    rendered: dict[str, Path],  # "avatar", "frozen face"
     head_alpha: np.ndarray,  # (T, H, W) uint8
+    waveform: np.ndarray,  # (N,)
 ) -> Evaluation:
     truth_video = workspace.file("crop", clip, "mp4")
-    reader = Reader.make(workspace, settings)
-    versions = {"truth": truth_video, "avatar": avatar_video, "frozen face": frozen_video}
-    read = {name: reader.read(video, name) for name, video in versions.items()}
-    neutral = reader.units.neutral([read["truth"][2]])
-    readings = {name: reader.readings(*values, neutral) for name, values in read.items()}
+    versions = {TRUTH: Version(truth_video, clip)}
+    versions |= {what: Version(video, f"{clip}-{what.replace(' ', '-')}") for what, video in rendered.items()}
+    readings = scorer.read(versions, waveform)
     return evaluate_clip(
         clip,
         stream_frames(truth_video),
-        stream_frames(avatar_video),
+        stream_frames(rendered["avatar"]),
         head_alpha,
-        readings["truth"],
+        readings[TRUTH],
         readings["avatar"],
         column(read_table(workspace.file("audio", clip, "parquet")), "energy_db"),
-        frozen_frames=stream_frames(frozen_video),
+        frozen_frames=stream_frames(rendered["frozen face"]),
         frozen=readings["frozen face"],
+        perceptual=None if isinstance(scorer.perceptual, Unmeasured) else scorer.perceptual,
+        not_measured=scorer.lacking(readings),
     )
 
 

@@ -15,6 +15,7 @@ class Metric:
     higher_is_better: bool | None  # None: a number to compare with the truth's own, not to maximise
     decimals: int
     explanation: str
+    optional: bool = False  # needs a network of its own (emotag.metrics.engines): absent where that is
 
 
 METRICS = (
@@ -22,12 +23,16 @@ METRICS = (
     Metric("ssim", "SSIM", "", True, 4, "whole frame, Gaussian window 11×11, σ 1.5"),
     Metric("psnr_head", "PSNR, head", "dB", True, 2, "the same, weighted by the true head's matte"),
     Metric("ssim_head", "SSIM, head", "", True, 4, "the same, weighted by the true head's matte"),
+    Metric("lpips", "LPIPS", "", False, 4, "whole frame, AlexNet, version 0.1", optional=True),
     Metric("lmd", "LMD", "px", False, 3, "20 mouth landmarks, each mouth mean-centred, pixels of a 512² frame"),
     Metric("aue_lower", "AUE-L", "", False, 3, "squared error of AU 10 12 14 15 17 20 23 25 26, summed"),
     Metric("aue_upper", "AUE-U", "", False, 3, "squared error of AU 01 02 04 05 06 07 09 45, summed"),
     Metric("mouth_correlation", "Mouth opening, r", "", True, 3, "correlation of rendered and true inner-lip opening"),
     Metric("audio_lag_frames", "Audio lag", "frames", None, 0, "mouth opening behind loudness; 1 frame = 40 ms"),
     Metric("audio_correlation", "Audio, r", "", None, 3, "correlation of loudness and mouth opening at that lag"),
+    Metric("sync_c", "Sync-C", "", True, 3, "SyncNet's confidence: median over shifts minus smallest distance", True),
+    Metric("sync_e", "Sync-E", "", False, 3, "SyncNet's distance of lips and sound at the best shift", True),
+    Metric("sync_offset", "Sync offset", "frames", None, 0, "lips behind the sound, by SyncNet; 1 frame = 40 ms", True),
     Metric("jitter", "Jitter", "px/frame²", None, 3, "mean acceleration of the 68 landmarks, 512² frame"),
 )
 """All metrics of a clip, in the order in which tables show them."""

@@ -5,12 +5,14 @@ The JSON of an identity (`reports/metrics/<identity>.json`), whose `tests` entri
     {"identity": str,
      "tests": [{"clip": str, "frames": int, "resolution": int,
                 "metrics": {"psnr", "ssim", "psnr_head", "ssim_head", "lmd", "aue_lower", "aue_upper",
-                            "mouth_correlation", "audio_lag_frames", "audio_correlation", "jitter"},
+                            "mouth_correlation", "audio_lag_frames", "audio_correlation", "jitter",
+                            "lpips", "sync_c", "sync_e", "sync_offset" (these where their networks are)},
                 "frozen":  {the same} or null,          the avatar that never moves its face
-                "truth":   {"audio_lag_frames", "audio_correlation", "jitter"},   the true video's own
+                "truth":   {"audio_lag_frames", "audio_correlation", "jitter", "sync_…"},   the true video's own
                 "improvement": {metric: {"absolute", "relative"}},   over frozen, positive = better
                 "action_units": {"AU01_r": mean squared error, …},
                 "valid_frames": {"landmarks": int, "action_units": int},
+                "not_measured": {name: why},   in words; also at the end of the note
                 "note": str}],
      "training": {"seconds", "frames_seen", "device"},
      "speed": {"fps", …}}
@@ -19,10 +21,10 @@ A metric that cannot be computed (no valid frame, a mouth that never opens) is n
 stage's own to fill. `emotag.metrics.catalogue` says what each metric means and which way is better.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -32,6 +34,7 @@ from emotag.metrics.audio_mouth import audio_mouth_lag
 from emotag.metrics.catalogue import finite_or_none, improvement
 from emotag.metrics.image import mean_similarity, psnr, ssim_map
 from emotag.metrics.landmarks import correlation, jitter, lmd, mouth_opening
+from emotag.metrics.sync_score import MIN_TRACK, SyncScore
 
 PROTOCOL_NOTE = (
     "Torso and background are the true frame's own and are scored with the rest, as the peers do; landmarks and "
@@ -47,6 +50,19 @@ class Readings:
     points_valid: np.ndarray  # (T,) bool
     action_units: Mapping[str, np.ndarray]  # "AU01_r" … -> (T,) intensities 0-5
     units_valid: np.ndarray  # (T,) bool
+    sync: SyncScore | None = None  # of this version's lips and the clip's sound; None where it is not measured
+
+
+class Perceptual(Protocol):
+    """Compares pictures as people do (emotag.metrics.lpips)."""
+
+    def distances(
+        self,
+        truth: np.ndarray,  # (H, W, 3) uint8 RGB
+        renders: Sequence[np.ndarray],  # each (H, W, 3) uint8 RGB
+    ) -> list[float]:
+        """Give the distance of each render from the true frame."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -68,18 +84,21 @@ def evaluate_clip(
     *,
     frozen_frames: Iterable[np.ndarray] | None = None,  # T of (H, W, 3) uint8 RGB
     frozen: Readings | None = None,
+    perceptual: Perceptual | None = None,
+    not_measured: Mapping[str, str] | None = None,  # metric's label -> why
     note: str = PROTOCOL_NOTE,
 ) -> Evaluation:
     """Compute every metric of a test clip by the peers' protocol, holding one frame at a time.
 
-    Per-frame columns: psnr, ssim, psnr_head, ssim_head, lmd, jitter, mouth_opening and each `AUxx_r` of the render;
-    the baseline's carry the suffix `_frozen`, the true video's `mouth_opening_truth`, `jitter_truth` and
-    `AUxx_r_truth`. Raises InputError when the clip's parts disagree in length or size.
+    Per-frame columns: psnr, ssim, psnr_head, ssim_head, lmd, jitter, mouth_opening and each `AUxx_r` of the render,
+    lpips and sync_distance where they are measured; the baseline's carry the suffix `_frozen`, the true video's
+    `mouth_opening_truth`, `jitter_truth`, `AUxx_r_truth` and `sync_distance_truth`. Raises InputError when the clip's
+    parts disagree in length or size.
     """
     if (frozen_frames is None) != (frozen is None):
         raise ValueError("the frozen baseline needs both its frames and its readings")
     parts = [render_frames] if frozen_frames is None else [render_frames, frozen_frames]
-    images, side = _image_columns(clip, truth_frames, head_masks, parts)
+    images, side = _image_columns(clip, truth_frames, head_masks, parts, perceptual)
     frames = len(images[0]["psnr"])
     for name, readings in (("truth", truth), ("render", render), ("frozen", frozen)):
         if readings is not None:
@@ -104,9 +123,18 @@ def evaluate_clip(
         "improvement": improvement(avatar.metrics, baseline.metrics) if baseline else {},
         "action_units": {unit: finite_or_none(value) for unit, value in avatar.units.per_unit.items()},
         "valid_frames": avatar.valid_frames,
-        "note": note,
+        "not_measured": dict(not_measured or {}),
+        "note": " ".join([note, *_remarks(render, frames, not_measured or {})]),
     }
     return Evaluation(columns, summary)
+
+
+def _remarks(render: Readings, frames: int, not_measured: Mapping[str, str]) -> Iterator[str]:
+    """Say what a reader must know to read the numbers right."""
+    if render.sync is not None and frames < MIN_TRACK:
+        yield f"SyncNet's own pipeline drops clips under {MIN_TRACK} frames; this one has {frames} and is scored."
+    for name, why in not_measured.items():
+        yield f"{name} is not measured: {why}."
 
 
 @dataclass(frozen=True)
@@ -124,8 +152,9 @@ def _image_columns(
     truth_frames: Iterable[np.ndarray],
     head_masks: Iterable[np.ndarray],
     versions: list[Iterable[np.ndarray]],
+    perceptual: Perceptual | None,
 ) -> tuple[list[dict[str, np.ndarray]], int]:
-    names = ("psnr", "ssim", "psnr_head", "ssim_head")
+    names = ("psnr", "ssim", "psnr_head", "ssim_head", *(("lpips",) if perceptual else ()))
     rows: list[list[tuple[float, ...]]] = [[] for _ in versions]
     side = 0
     for truth, mask, *others in _in_step(clip, truth_frames, head_masks, *versions):
@@ -136,6 +165,8 @@ def _image_columns(
                     f"clip '{clip}', frame {len(values)}: truth is {truth.shape}, render {image.shape}, head mask "
                     f"{mask.shape}; render and matte must have the size of the crop"
                 )
+        apart = [[distance] for distance in perceptual.distances(truth, others)] if perceptual else [[] for _ in others]
+        for values, image, seen in zip(rows, others, apart):
             similarity = ssim_map(truth, image)
             values.append(
                 (
@@ -143,6 +174,7 @@ def _image_columns(
                     mean_similarity(similarity),
                     psnr(truth, image, mask),
                     mean_similarity(similarity, mask),
+                    *seen,
                 )
             )
     if side == 0:
@@ -167,6 +199,8 @@ def _check_rows(clip: str, name: str, readings: Readings, frames: int) -> None:
         "landmarks' valid": len(readings.points_valid),
         "action units' valid": len(readings.units_valid),
     } | {unit: len(values) for unit, values in readings.action_units.items()}
+    if readings.sync is not None:
+        lengths["sync distances"] = len(readings.sync.per_frame)
     for part, length in lengths.items():
         if length != frames:
             raise InputError(f"clip '{clip}': {frames} frames, but {name} has {length} rows of {part}; run it again")
@@ -192,6 +226,13 @@ def _own_series(
         "audio_correlation": finite_or_none(lag.correlation),
         "jitter": _mean(trembling),
     }
+    if readings.sync is not None:
+        columns["sync_distance"] = readings.sync.per_frame
+        metrics |= {
+            "sync_c": finite_or_none(readings.sync.confidence),
+            "sync_e": finite_or_none(readings.sync.distance),
+            "sync_offset": float(readings.sync.offset),
+        }
     return columns, metrics
 
 

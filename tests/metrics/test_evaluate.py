@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,8 +7,9 @@ import pytest
 from emotag.errors import InputError
 from emotag.metrics.action_units import ALL_UNITS
 from emotag.metrics.catalogue import METRICS, improvement
-from emotag.metrics.evaluate import Readings, evaluate_clip
+from emotag.metrics.evaluate import PROTOCOL_NOTE, Readings, evaluate_clip
 from emotag.metrics.image import psnr, ssim
+from emotag.metrics.sync_score import SyncScore
 from emotag.tables import frame_table
 
 FRAMES, SIDE = 40, 64
@@ -57,7 +59,9 @@ def test_summary_is_the_mean_of_the_columns(clip):
 
 def test_every_metric_of_the_catalogue_is_there(clip):
     summary = evaluate_clip(**clip).summary
-    assert set(summary["metrics"]) == set(summary["frozen"]) == {metric.key for metric in METRICS}
+    always = {metric.key for metric in METRICS if not metric.optional}
+    assert set(summary["metrics"]) == set(summary["frozen"]) == always
+    assert summary["not_measured"] == {} and summary["note"] == PROTOCOL_NOTE
     assert set(summary["truth"]) == {"audio_lag_frames", "audio_correlation", "jitter"}
 
 
@@ -144,3 +148,52 @@ def test_improvement_knows_the_direction():
     assert gains["lmd"] == {"absolute": 2.0, "relative": 0.5}
     assert "jitter" not in gains
     assert improvement({"lmd": 1.0}, {"lmd": 0.0})["lmd"]["relative"] is None
+
+
+class Brightness:
+    """Stands for LPIPS: a number that a hand can check."""
+
+    def distances(self, truth: np.ndarray, renders: list[np.ndarray]) -> list[float]:
+        return [abs(float(truth.mean()) - float(render.mean())) for render in renders]
+
+
+def scored(distance: float) -> SyncScore:
+    per_frame = np.full(FRAMES, distance, np.float32)
+    per_frame[[0, 1, -1, -2, -3]] = np.nan
+    return SyncScore(3 / distance, distance, 2, per_frame, np.zeros(31))
+
+
+def test_optional_metrics_stand_beside_the_others_where_they_are_measured(clip):
+    for name, distance in (("truth", 1.0), ("render", 2.0), ("frozen", 4.0)):
+        clip[name] = replace(clip[name], sync=scored(distance))
+    result = evaluate_clip(**clip, perceptual=Brightness())
+    metrics, frozen = result.summary["metrics"], result.summary["frozen"]
+    assert set(metrics) == set(frozen) == {metric.key for metric in METRICS}
+    assert (metrics["sync_c"], metrics["sync_e"], metrics["sync_offset"]) == (1.5, 2.0, 2.0)
+    assert result.summary["truth"]["sync_c"] == 3.0
+    assert result.summary["improvement"]["sync_c"] == {"absolute": 0.75, "relative": 1.0}
+    assert result.summary["improvement"]["sync_e"]["absolute"] == 2.0
+    assert "sync_offset" not in result.summary["improvement"]
+    truth, render = clip["truth_frames"][7], clip["render_frames"][7]
+    assert result.columns["lpips"][7] == pytest.approx(abs(truth.mean() - render.mean()))
+    assert metrics["lpips"] == pytest.approx(result.columns["lpips"].mean())
+    assert (
+        frozen["lpips"] == pytest.approx(result.columns["lpips_frozen"].mean()) and frozen["lpips"] > metrics["lpips"]
+    )
+    assert {"sync_distance", "sync_distance_frozen", "sync_distance_truth"} <= set(result.columns)
+    assert f"under 100 frames; this one has {FRAMES}" in result.summary["note"]
+    json.dumps(result.summary, allow_nan=False)
+    assert frame_table("someone", result.columns).num_rows == FRAMES
+
+
+def test_what_is_not_measured_is_said_and_has_no_number(clip):
+    summary = evaluate_clip(**clip, not_measured={"LPIPS": "lacks AlexNet's weights"}).summary
+    assert summary["not_measured"] == {"LPIPS": "lacks AlexNet's weights"}
+    assert summary["note"].endswith("LPIPS is not measured: lacks AlexNet's weights.")
+    assert "lpips" not in summary["metrics"] and "sync_c" not in summary["truth"]
+
+
+def test_exception_on_a_sync_score_of_another_length(clip):
+    clip["render"] = replace(clip["render"], sync=replace(scored(1.0), per_frame=np.zeros(FRAMES - 1, np.float32)))
+    with pytest.raises(InputError, match="render has 39 rows of sync distances"):
+        evaluate_clip(**clip)

@@ -52,7 +52,7 @@ class OpenAudio:
 
     name = "open"
     version = "1"
-    weights: str | None = None
+    weights = ""
 
     def __init__(self, settings: AudioSettings | None = None) -> None:
         self.settings = settings or AudioSettings()

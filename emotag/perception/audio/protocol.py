@@ -66,7 +66,7 @@ class AudioEngine(Protocol):
 
     name: str
     version: str
-    weights: str | None  # digest of the network; None where there is none
+    weights: str  # digest of the network; "" where there is none
 
     def features(
         self,

@@ -53,7 +53,7 @@ class SpeechModel:
             )
         layer = own.layer or config.num_hidden_layers
         self.version = f"1, layer {layer} of {config.num_hidden_layers}"
-        self.weights: str | None = sha256(own.weight_file())
+        self.weights = sha256(own.weight_file())
         self._open = OpenAudio(settings)
 
     def features(
