@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import torch
 
 from emotag.avatar import Person
@@ -85,6 +86,15 @@ def clip_features(workspace: Workspace, clip: str) -> ClipFeatures:
     if not bool(features.valid.any()):
         raise InputError(f"{path}: no frame is tracked and labelled; look at the contact sheets of clip {clip}")
     return features
+
+
+def frames_of(workspace: Workspace, clip: str) -> int:
+    """Count a clip's frames, from its features' footer. Raises InputError when there is no such table."""
+    path = workspace.file("features", clip, "parquet")
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; run the stage that makes it (`dvc repro`)") from None
 
 
 def clip_files(workspace: Workspace, clip: str) -> tuple[Path, Path]:
