@@ -3,11 +3,13 @@
 import json
 import os
 import pickle
+import shutil
 import sys
 import textwrap
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,15 +20,17 @@ from scipy.spatial.transform import Rotation
 from emotag.errors import InputError
 from emotag.head.flame import load_flame
 from emotag.head.landmark_fit import with_landmarks
-from emotag.head.model import HeadModel, LandmarkEmbedding
+from emotag.head.model import HeadModel, LandmarkEmbedding, digest
 from emotag.head.regions import FACE_OVAL_468, OUTER_LIPS_468
 from emotag.head.settings import HeadSettings
 from emotag.head.surface import nearest_on_surface
 from emotag.head.teeth import add_teeth
 from emotag.media.video import write_lossless, write_video
+from emotag.perception.tracking.engines import ENGINES, VHAP_TO_RUN, make_tracker
 from emotag.perception.tracking.observations import Observations
+from emotag.perception.tracking.settings import ShapeSettings, TrackSettings
 from emotag.perception.tracking.track import Track
-from emotag.perception.tracking.tracker import TrackedClip
+from emotag.perception.tracking.tracker import LandmarkTracker, TrackedClip
 from emotag.perception.tracking.vhap.clock import on_our_clock
 from emotag.perception.tracking.vhap.convert import require_flame, to_person, to_track
 from emotag.perception.tracking.vhap.dataset import export_dataset
@@ -661,3 +665,47 @@ def test_what_is_missing_is_named(flame, vhap, tmp_path):
         InputError, match=r"track\.engine 'vhap' lacks the Python of VHAP's own environment: .*'landmarks'"
     ):
         VhapTracker(flame, nowhere, SIDE).fit_shape(tracked_clip("mira", video), lambda n: None)
+
+
+def chosen(shape, track, vhap):
+    """The two sections of params.yaml as far as the factory reads them."""
+    return SimpleNamespace(engine=shape, neutral_fraction=0.25), SimpleNamespace(engine=track, vhap=vhap)
+
+
+def test_engines_by_name(flame, vhap, tmp_path):
+    settings, _ = vhap
+    one = next(engine for engine in ENGINES if engine.name == "vhap")
+    assert one.paper and all(need.found() for need in one.needs(SimpleNamespace(vhap=settings)))
+    imports = settings.model_copy(update={"imports": {"mira": tmp_path / "none.npz"}})
+    assert [need.name for need in one.needs(SimpleNamespace(vhap=imports))] == [str(tmp_path / "none.npz")]
+    with pytest.raises(InputError, match=r"lacks what VHAP gave for clip mira: put it at .*none\.npz"):
+        make_tracker(*chosen("vhap", "vhap", imports), flame, SIDE, tmp_path)
+    assert isinstance(make_tracker(*chosen("vhap", "vhap", settings), flame, SIDE, tmp_path), VhapTracker)
+    with pytest.raises(
+        InputError, match=r"shape\.engine is 'landmarks' and track\.engine 'vhap': VHAP fits both or neither"
+    ):
+        make_tracker(*chosen("landmarks", "vhap", settings), flame, SIDE, tmp_path)
+    with pytest.raises(InputError, match=r"track\.engine 'vhap' needs FLAME, and the head model is 'open'"):
+        make_tracker(*chosen("vhap", "vhap", settings), replace(flame, name="open"), SIDE, tmp_path)
+    landmarks = make_tracker(ShapeSettings(), TrackSettings(), flame, SIDE, tmp_path)
+    assert isinstance(landmarks, LandmarkTracker) and landmarks.shape_steps == 1 + ShapeSettings().offset_rounds
+    shutil.rmtree(settings.checkout / "asset")
+    assert [need.found() for need in VHAP_TO_RUN.needs(settings)] == [True, True, False, False]
+
+
+def test_the_stage_writes_a_tracked_clip(flame, params, clip, tmp_path, monkeypatch, capfd):
+    from stages.export import export_vhap
+    from stages.workspace import Workspace
+
+    made, person = converted(write_tracking(tmp_path / "in", params), flame)
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(Path(__file__).parents[2] / "params.yaml", "params.yaml")
+    workspace, (files, _) = Workspace(), clip
+    flame.save(workspace.head)
+    person.save(workspace.file("shape", "mira", "json"), {})
+    made.track.save(workspace.file("track", "mira-same", "parquet"), "mira-same", {"head": digest(workspace.head)})
+    for stage, name, suffix in (("crop", "crop", "mp4"), ("matte", "matte", "mkv")):
+        workspace.file(stage, "mira-same", suffix).parent.mkdir(parents=True)
+        shutil.copyfile(files / f"{name}.{suffix}", workspace.file(stage, "mira-same", suffix))
+    export_vhap("mira-same", tmp_path / "export")
+    assert len(read_recording(tmp_path / "export")) == FRAMES and "12 of 12" in capfd.readouterr().err
