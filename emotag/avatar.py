@@ -12,6 +12,7 @@ from emotag.motion.mouth import MouthOffsets
 from emotag.splats.posed import pose_splats
 from emotag.splats.rasterize import Render, rasterize
 from emotag.splats.splats import Splats
+from emotag.timing import section
 from emotag.training.clip import HeadPose, Window
 
 
@@ -88,20 +89,22 @@ def render_posed(
 ) -> Render:
     """Render posed heads: see `render_head`."""
     view, intrinsics = _optics(camera, window, vertices.device)
-    posed = pose_splats(splats, vertices, faces, rotation, mouth, view_matrix=view if with_geometry else None)
-    return rasterize(
-        posed.means,
-        posed.quaternions,
-        posed.scales,
-        splats.opacities,
-        splats.sh,
-        view,
-        intrinsics,
-        window.width,
-        window.height,
-        with_depth=with_geometry,
-        features=posed.normals,
-    )
+    with section("posing"):
+        posed = pose_splats(splats, vertices, faces, rotation, mouth, view_matrix=view if with_geometry else None)
+    with section("rasterizer"):
+        return rasterize(
+            posed.means,
+            posed.quaternions,
+            posed.scales,
+            splats.opacities,
+            splats.sh,
+            view,
+            intrinsics,
+            window.width,
+            window.height,
+            with_depth=with_geometry,
+            features=posed.normals,
+        )
 
 
 @lru_cache(maxsize=256)

@@ -28,8 +28,13 @@ class Streams:
     audio: Tensor  # (B, T, W)
     expression: Tensor | None  # (B, T, W); None without a residual branch
 
+    def __getitem__(self, window: int) -> "Streams":
+        """Give one window, as a batch of one."""
+        one = slice(window, window + 1)
+        return Streams(self.audio[one], None if self.expression is None else self.expression[one])
+
     @staticmethod
-    def stack(windows: "list[Streams]") -> "Streams":
+    def cat(windows: "list[Streams]") -> "Streams":
         """Put windows together along the batch."""
         parts = [window.expression for window in windows if window.expression is not None]
         return Streams(torch.cat([window.audio for window in windows]), torch.cat(parts) if parts else None)

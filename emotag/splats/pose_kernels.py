@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls
 """Triton kernels that carry splats to posed heads (EmoTaG Eq. 7, 8): one thread a splat, everything in registers.
 
 The backward kernel needs no derivative of a rotation matrix: whatever turns a splat (its quaternion, its place, its
@@ -160,6 +161,7 @@ def pose_forward(
     NORMALS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
+    """Carry BLOCK splats to one frame's head."""
     splat = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     frame = tl.program_id(1).to(tl.int64)
     mask = splat < count
@@ -259,6 +261,7 @@ def pose_backward(
     VERTICES: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
+    """Gather the gradients of BLOCK splats over all frames, and scatter those of their triangles' corners."""
     splat = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     mask = splat < count
     one = tl.load(corners + splat, mask=mask, other=0)

@@ -73,7 +73,8 @@ def _fused(
         vertices, splats.means, splats.quaternions, splats.log_scales, shifts, turns, stretches,
         corners, slots, heads, camera,
     )  # fmt: skip
-    return PosedSplats(*posed[:3], None if view_matrix is None else posed[3])
+    means, quaternions, scales, normals = posed
+    return PosedSplats(means, quaternions, scales, None if view_matrix is None else normals)
 
 
 class _Pose(torch.autograd.Function):

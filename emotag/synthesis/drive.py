@@ -6,14 +6,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from emotag.avatar import FaceMotion, frozen_motion, pose_head, render_head
+from emotag.avatar import FaceMotion, frozen_motion, render_posed
 from emotag.camera import Camera
 from emotag.head.model import HeadModel
 from emotag.motion.motion import Motion
 from emotag.motion.windows import predict_sequence
+from emotag.posing import RestHead
 from emotag.splats.rasterize import Render
 from emotag.synthesis.store import Avatar
+from emotag.timing import section
 from emotag.training.clip import HeadPose, Window
+
+CPU_BATCH = 8
+BATCHES = {"cuda": 16}
+"""Frames rendered at a time, by device: a GPU is full with so many."""
 
 
 @dataclass(frozen=True)
@@ -58,19 +64,25 @@ def render_sequence(
     pose: HeadPose,
     camera: Camera,
     window: Window,
-    batch: int = 8,
+    batch: int | None = None,
 ) -> Iterator[Render]:
-    """Render the frames in order, a batch at a time, inside `window`."""
+    """Render the frames in order, inside `window`, `batch` at a time (None: as many as suit the device)."""
+    person, splats, grmn = avatar.person, avatar.splats, avatar.grmn
     frames = len(pose.rotation)
-    basis = avatar.grmn.mouth.basis(avatar.splats.mouth_rest) if len(avatar.splats.mouth) else None
+    batch = batch or BATCHES.get(pose.rotation.device.type, CPU_BATCH)
+    rest = RestHead.of(head, person.shape)
+    tracked = rest.track(pose)
+    basis = grmn.mouth.basis(splats.mouth_rest) if len(splats.mouth) else None
     for start in range(0, frames, batch):
         part = slice(start, min(start + batch, frames))
-        face = frozen_motion(avatar.person, part.stop - part.start)
-        if motion is not None:
-            now = motion.frames(part)
-            mouth = None
-            if basis is not None:
-                mouth = avatar.grmn.mouth.fuse(now.mouth_base, now.mouth_residual, now.gate, basis)
-            face = FaceMotion(face.expression + now.expression, face.jaw + now.jaw, mouth)
-        vertices = pose_head(head, avatar.person, face, pose[part])
-        yield render_head(head, avatar.splats, vertices, face, pose[part], camera, window)
+        face = frozen_motion(person, part.stop - part.start)
+        with section("posing"):
+            if motion is not None:
+                now = motion.frames(part)
+                mouth = None
+                if basis is not None:
+                    mouth = grmn.mouth.fuse(now.mouth_base, now.mouth_residual, now.gate, basis)
+                face = FaceMotion(face.expression + now.expression, face.jaw + now.jaw, mouth)
+            joints = tracked[part]
+            vertices = rest.vertices(joints, face.expression, face.jaw)
+        yield render_posed(splats, vertices, head.faces, joints.turn[:, 0], face.mouth, camera, window)

@@ -9,10 +9,14 @@ from torch.utils.weak import WeakIdKeyDictionary
 from emotag.head.model import HeadModel
 from emotag.motion.grmn import GRMN, Streams
 from emotag.posing import RestHead, TrackedJoints
+from emotag.training.clip import ClipFeatures
 from emotag.training.scene import Scene, Shot
 
 WINDOWS_KEPT = 1024
-"""Windows of a clip whose encoded streams are kept, 64 KB each; a 5 s clip has 62."""
+"""Most windows of a clip whose encoded streams are kept, 64 KB each; a 5 s clip has 62."""
+
+BLOCK = 32
+"""Neighbouring windows that are encoded together, whichever of them is asked for."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Prepared:
         self._fixed_mouth = grmn.fixed_mouth
         self._heads: WeakIdKeyDictionary = WeakIdKeyDictionary()  # Person -> RestHead
         self._shots: WeakIdKeyDictionary = WeakIdKeyDictionary()  # ClipFeatures -> PreparedShot
-        self._windows: WeakIdKeyDictionary = WeakIdKeyDictionary()  # ClipFeatures -> {(start, length): Streams}
+        self._windows: WeakIdKeyDictionary = WeakIdKeyDictionary()  # ClipFeatures -> {(length, block): Streams}
         self._bases: WeakIdKeyDictionary = WeakIdKeyDictionary()  # Splats -> (rank, M, 10)
 
     def rest(self, scene: Scene) -> RestHead:
@@ -63,24 +67,33 @@ class Prepared:
         found: PreparedShot = self._shots[features]
         return found
 
-    def streams(self, shot: Shot, start: int, length: int) -> Streams:  # of one window
-        """Encode a window; kept where the encoders are frozen."""
-        rows, features = slice(start, start + length), shot.features
-        if not self._fixed_streams:
-            return self._grmn.streams(features.audio[None, rows], features.upper_face[None, rows])
-        kept: dict[tuple[int, int], Streams] = self._windows.setdefault(features, {})
-        found = kept.get((start, length))
-        if found is None:
-            with torch.no_grad():
-                found = self._grmn.streams(features.audio[None, rows], features.upper_face[None, rows])
-            if len(kept) < WINDOWS_KEPT:
-                kept[start, length] = found
-        return found
+    def streams(self, windows: list[tuple[ClipFeatures, int]], length: int) -> Streams:
+        """Encode windows of `length` frames, each given by its clip and first frame.
 
-    @property
-    def keeps_streams(self) -> bool:
-        """Whether windows are encoded once."""
-        return self._fixed_streams
+        Where the encoders are frozen, clips of up to WINDOWS_KEPT windows are encoded once.
+        """
+        if self._fixed_streams and all(len(features) - length < WINDOWS_KEPT for features, _ in windows):
+            kept = [self._kept(features, length, start) for features, start in windows]
+            return kept[0] if len(kept) == 1 else Streams.cat(kept)
+        rows = [slice(start, start + length) for _, start in windows]
+        audio, upper_face = (
+            torch.stack([getattr(features, name)[part] for (features, _), part in zip(windows, rows)])
+            for name in ("audio", "upper_face")
+        )
+        return self._grmn.streams(audio, upper_face)
+
+    @torch.no_grad()
+    def _kept(self, features: ClipFeatures, length: int, start: int) -> Streams:  # of one window
+        blocks: dict[tuple[int, int], Streams] = self._windows.setdefault(features, {})
+        block = start // BLOCK
+        if (length, block) not in blocks:
+            starts = range(BLOCK * block, min(BLOCK * (block + 1), len(features) - length + 1))
+            audio, upper_face = (
+                torch.stack([rows[first : first + length] for first in starts])
+                for rows in (features.audio, features.upper_face)
+            )
+            blocks[length, block] = self._grmn.streams(audio, upper_face)
+        return blocks[length, block][start - BLOCK * block]
 
     def mouth_basis(self, scene: Scene) -> Tensor:  # (rank, M, 10)
         """Give the spatial modes of the person's mouth splats; kept where the mouth decoder is frozen."""

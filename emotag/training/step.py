@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from emotag.avatar import FaceMotion, render_posed
-from emotag.motion.grmn import GRMN, Streams
+from emotag.motion.grmn import GRMN
 from emotag.motion.motion import Motion
 from emotag.motion.mouth import MouthOffsets
 from emotag.posing import TrackedJoints
+from emotag.splats.rasterize import Render
+from emotag.timing import section
 from emotag.training.lip_windows import lip_points
 from emotag.training.losses.emotion import emotion_kl, gate_score
 from emotag.training.losses.geometry import depth_loss, normal_loss
@@ -92,10 +94,8 @@ def motion_of(
 ) -> Motion:  # (W, L, …)
     """Run the motion network on the windows of several people at once."""
     identity = _stacked([window.scene.person.identity for window in windows])
-    if prepared.keeps_streams:
-        streams = [prepared.streams(w.sample.shot, w.sample.start, w.sample.length) for w in windows]
-        return grmn.branches(streams[0] if len(streams) == 1 else Streams.stack(streams), identity)
-    return grmn(_rows(windows, "audio"), _rows(windows, "upper_face"), identity)
+    places = [(window.sample.shot.features, window.sample.start) for window in windows]
+    return grmn.branches(prepared.streams(places, windows[0].sample.length), identity)
 
 
 def guidance_terms(
@@ -172,29 +172,47 @@ def appearance_terms(
     torso or the room is.
     """
     shot, index, weights = sample.shot, sample.index, settings.weights
-    vertices, joints = posed_vertices(scene, sample, face, prepared)
+    with section("posing"):
+        vertices, joints = posed_vertices(scene, sample, face, prepared)
     with_geometry = shot.geometry is not None and (weights.depth > 0 or weights.normal > 0)
     frames = shot.frames
     render = render_posed(
         scene.splats, vertices, prepared.head.faces, joints.turn[:, 0], face.mouth, frames.camera, frames.window,
         with_geometry=with_geometry,
     )  # fmt: skip
-    colour, alpha = frames.select(index)
-    truth = torch.lerp(background, colour, alpha)
-    apart = difference(render.over(background), truth)
-    terms = {
-        "render": weigh(apart, weights.dssim),
-        "position": position_penalty(scene.splats.means),
-        "scale": scale_penalty(scene.splats.log_scales),
-    }
-    if face.mouth is not None:
-        terms["mouth"] = mouth_penalty(face.mouth, mouth_limits)
-    if with_geometry and shot.geometry is not None and render.depth is not None and render.features is not None:
-        seen = shot.geometry.mask[index] & (render.alpha.detach() > GEOMETRY_ALPHA) & (alpha > GEOMETRY_ALPHA)
-        mask = seen.squeeze(-1)
-        terms["depth"] = depth_loss(render.depth.squeeze(-1), shot.geometry.depth[index].squeeze(-1), mask)
-        terms["normal"] = normal_loss(render.features, shot.geometry.normal[index], mask)
+    with section("data"):
+        colour, alpha = frames.select(index)
+        truth = torch.lerp(background, colour, alpha)
+    with section("picture losses"):
+        apart = difference(render.over(background), truth)
+        terms = {
+            "render": weigh(apart, weights.dssim),
+            "position": position_penalty(scene.splats.means),
+            "scale": scale_penalty(scene.splats.log_scales),
+        }
+        if face.mouth is not None:
+            terms["mouth"] = mouth_penalty(face.mouth, mouth_limits)
+    if with_geometry:
+        with section("geometry losses"):
+            terms |= geometry_terms(shot, index, render, alpha)
     return terms, apart.square
+
+
+def geometry_terms(
+    shot: Shot,
+    index: Tensor,  # (B,) frames of the clip
+    render: Render,
+    alpha: Tensor,  # (B, H, W, 1) of the true head
+) -> dict[str, Tensor]:
+    """L_D and L_N where both the true and the rendered head are opaque (Eq. 14)."""
+    truth, depth, normals = shot.geometry, render.depth, render.features
+    assert truth is not None and depth is not None and normals is not None
+    seen = truth.mask[index] & (render.alpha.detach() > GEOMETRY_ALPHA) & (alpha > GEOMETRY_ALPHA)
+    mask = seen.squeeze(-1)
+    return {
+        "depth": depth_loss(depth.squeeze(-1), truth.depth[index].squeeze(-1), mask),
+        "normal": normal_loss(normals, truth.normal[index], mask),
+    }
 
 
 def weight_table(weights: LossWeights) -> dict[str, float]:

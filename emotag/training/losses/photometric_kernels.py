@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls
 """Triton kernels of L1 and SSIM: each picture is read once a pass, and nothing between passes but what they need.
 
 SSIM's Gaussian window is separable: rows first, then columns, in the forward pass; columns first, then rows, in the
@@ -22,6 +23,7 @@ def blur_rows(
     TAPS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
+    """Blur moments along rows, and sum the differences."""
     row = tl.program_id(0).to(tl.int64)
     column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     source = row * length + column
@@ -70,6 +72,7 @@ def similarity_columns(
     BLOCK: tl.constexpr,
     KEEP: tl.constexpr,
 ):
+    """Finish the blur along columns, and sum SSIM; keep its derivatives by the moments."""
     frame = tl.program_id(0).to(tl.int64)
     line = tl.program_id(1) * LINES + tl.arange(0, LINES)
     column = tl.program_id(2) * BLOCK + tl.arange(0, BLOCK)
@@ -118,6 +121,7 @@ def spread_columns(
     LINES: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
+    """Spread the derivatives over the windows they came from: along columns."""
     picture = tl.program_id(0).to(tl.int64)
     line = tl.program_id(1) * LINES + tl.arange(0, LINES)
     column = tl.program_id(2) * BLOCK + tl.arange(0, BLOCK)
@@ -151,6 +155,7 @@ def spread_rows(
     TAPS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
+    """Finish spreading along rows, and put together the gradient of the image."""
     row = tl.program_id(0).to(tl.int64)
     column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     by_mean = tl.zeros((BLOCK,), tl.float32)
