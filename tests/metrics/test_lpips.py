@@ -149,3 +149,11 @@ def test_exceptions(files: tuple[Path, Path]) -> None:
         ready.distances(pictures(1)[0], [pictures(1, 80)[0]])
     with pytest.raises(ValueError, match="at least 63 pixels"):
         ready.distances(pictures(1, 40)[0], [pictures(1, 40)[0]])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_device_changes_nothing(files: tuple[Path, Path]) -> None:
+    truth, other = pictures(2)
+    there = Lpips(LpipsSettings(backbone=files[0], linear=files[1], device="cuda")).distances(truth, [other])
+    assert there == pytest.approx(made(files).distances(truth, [other]), rel=1e-3)

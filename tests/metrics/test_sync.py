@@ -240,3 +240,17 @@ def test_exception_on_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "\n" not in str(error.value) and not Path("executed").exists()
     with pytest.raises(InputError, match=r"absent.model: cannot be read"):
         load_syncnet(Path("absent.model"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_device_changes_nothing(weights: Path) -> None:
+    pictures, waveform = clip(60, 2)
+    here, there = (
+        SyncScorer(SyncSettings(weights=weights, device=device)).score(
+            pictures, face_points(60), np.ones(60, bool), waveform
+        )
+        for device in ("cpu", "cuda")
+    )
+    assert here is not None and there is not None and here.offset == there.offset == 2
+    np.testing.assert_allclose(there.curve, here.curve, rtol=1e-2, atol=1e-2)

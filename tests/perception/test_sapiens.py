@@ -218,3 +218,14 @@ def test_exceptions(files: SapiensSettings, tracked: TrackedMesh, tmp_path: Path
 def test_a_crop_longer_than_the_track_is_an_error(tracked: TrackedMesh) -> None:
     with pytest.raises(InputError, match="the track has 5 frames, the crop has more"):
         list(tracked.sequence([np.zeros((32, 32, 3), np.uint8)] * (FRAMES + 1)))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_device_changes_nothing(files: SapiensSettings, tracked: TrackedMesh) -> None:
+    images, alphas = paint(tracked, "normal")
+    there = Sapiens(files.model_copy(update={"device": "cuda", "normal_signs": (1, -1, 1)}), alphas)
+    here = Sapiens(files.model_copy(update={"normal_signs": (1, -1, 1)}), alphas)
+    for a, b in zip(there.sequence(images), here.sequence(images), strict=True):
+        np.testing.assert_allclose(a.normal, b.normal, atol=1e-3)
+        np.testing.assert_allclose(a.depth, b.depth, atol=1e-3)

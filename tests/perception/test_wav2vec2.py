@@ -238,3 +238,14 @@ def test_exception_on_weights_of_another_size(folders: dict[str, Path], tmp_path
 def test_picture(folders: dict[str, Path], tmp_path: Path) -> None:
     draw_audio(tmp_path / "a.png", make_audio(settings(folders["wav2vec2"])).features(speech(1.0)), "noise")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_device_changes_nothing(folders: dict[str, Path]) -> None:
+    sound = speech(3.0)
+    here, there = (
+        make_audio(settings(folders["wav2vec2"], device=device, chunk_s=1.0)).features(sound).audio
+        for device in ("cpu", "cuda")
+    )
+    np.testing.assert_allclose(there, here, atol=2e-2)
