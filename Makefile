@@ -19,6 +19,8 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -qq --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+# It asks for opencv-python, whose windows need libGL; a bare Debian has none, and the headless build serves as well.
+	$(BIN)/pip install -qq --disable-pip-version-check --constraint constraints.txt --no-deps insightface
 	@touch $(STAMP)
 
 demo: setup

@@ -7,8 +7,8 @@ import numpy as np
 
 from emotag.media.video import count_frames, stream_frames
 from emotag.metrics.evaluate import Readings
-from emotag.perception.action_units.open import OpenActionUnits
-from emotag.perception.action_units.protocol import COLUMNS, Levels
+from emotag.perception.action_units.engines import make_action_units
+from emotag.perception.action_units.protocol import COLUMNS, ActionUnitEngine, FaceClip, Levels
 from emotag.perception.detection.blazeface import BlazeFace
 from emotag.perception.landmarks.face_mesh import FaceMesh
 from emotag.perception.landmarks.ibug68 import to_ibug68
@@ -26,26 +26,25 @@ class Reader:
     landmarker: FaceMesh
     detector: BlazeFace
     iris: IrisNetwork
-    units: OpenActionUnits
+    units: ActionUnitEngine
     settings: PipelineSettings
 
     @staticmethod
     def make(workspace: Workspace, settings: PipelineSettings) -> "Reader":
-        """Load the engines. Raises InputError when a network is missing."""
-        models = workspace.open_models
-        return Reader(
-            FaceMesh(models), BlazeFace(models), IrisNetwork(models), OpenActionUnits(settings.action_units), settings
-        )
+        """Load the engines: action units by the chosen one. Raises InputError when it, or a network, is missing."""
+        models, units = workspace.open_models, make_action_units(settings.action_units)
+        return Reader(FaceMesh(models), BlazeFace(models), IrisNetwork(models), units, settings)
 
     def read(self, video: Path, what: str) -> tuple[np.ndarray, np.ndarray, Levels]:
         """Give the 68 points (T, 68, 2), their validity (T,), and the action units' levels above no rest yet."""
         frames = track(stream_frames(video), f"landmarks of {what}", count_frames(video))
         series = track_landmarks(frames, self.detector, self.landmarker, self.iris, self.settings.landmarks)
-        levels = self.units.levels(series.points, series.valid, stream_frames(video))
+        clip = FaceClip(video.stem, video, series.points, series.valid, lambda: stream_frames(video))
+        levels = self.units.read(clip)
         return to_ibug68(series.points), series.valid, levels
 
     def readings(self, points: np.ndarray, valid: np.ndarray, levels: Levels, neutral: np.ndarray) -> Readings:
         """Put them together, with intensities above the rest of the true person."""
         intensities = self.units.intensities(levels, neutral)
         units = {name: intensities[:, index] for index, name in enumerate(COLUMNS)}
-        return Readings(points, valid, units, valid)
+        return Readings(points, valid, units, np.isfinite(intensities).all(axis=1))
