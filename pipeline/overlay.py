@@ -13,26 +13,31 @@ _AFTER = 2  # where ruamel keeps the comment that follows a key's value
 
 
 def lay_over(params: CommentedMap, profile: CommentedMap, base: CommentedMap, others: Iterable[CommentedMap]) -> None:
-    """Lay `profile` over `params`, section by section.
+    """Lay `profile` over `params`.
 
-    In a section that the profile names, whatever some profile names is set: to this profile's value, else to that of
-    `base` (the profile that params.yaml starts with), else back to its default. So it does not matter which profile was
-    laid over before. What no profile names stays as it is: people and clips, paths of programs.
+    Whatever some profile names is set: to this profile's value, else to that of `base` (the profile that params.yaml
+    starts with), else back to its default. So it does not matter which profile was laid over before. What no profile
+    names stays as it is: people and clips, paths of programs.
     """
-    governed: Any = {}
-    for other in others:
+    governed = _merged({}, profile)
+    for other in (base, *others):
         governed = _merged(governed, other)
-    for name, changes in profile.items():
+    wanted = _merged(base, profile)
+    for name, below in governed.items():
         section = params.get(name)
-        if not (isinstance(section, CommentedMap) and section and isinstance(changes, CommentedMap)):
-            params[name] = _merged({}, changes)
+        if not (isinstance(section, CommentedMap) and section and isinstance(below, CommentedMap)):
+            if name in wanted:
+                params[name] = wanted[name]
             continue
-        changes = _merged(base.get(name), changes)
+        changes = wanted.get(name, {})
         tail = _take_tail(section)
-        _forget(section, changes, governed.get(name))
+        _forget(section, changes, below)
         overlay(section, changes)
         _style(section, changes)
-        _put_tail(section, tail)
+        if section:
+            _put_tail(section, tail)
+        else:
+            _drop(params, name, tail)
 
 
 def _merged(under: Any, over: Any) -> Any:
@@ -88,6 +93,15 @@ def _take_tail(section: CommentedMap) -> str:
     else:
         del owner.ca.items[key]
     return str(tail)
+
+
+def _drop(params: CommentedMap, name: str, tail: str) -> None:
+    """Take an empty section away; what speaks of the section below it goes to the one above."""
+    names = list(params)
+    above = names[names.index(name) - 1] if names[0] != name else None
+    del params[name]
+    if above is not None and isinstance(params[above], CommentedMap) and params[above]:
+        _put_tail(params[above], tail)
 
 
 def _put_tail(section: CommentedMap, tail: str) -> None:
