@@ -69,16 +69,13 @@ def main(
     with tempfile.TemporaryDirectory() as made:
         peaks = {}
         for times in (1, 2):
+            folder = Path(made) / f"{times}"
             people = {f"p{k}": times * seconds for k in range(PEOPLE)}
+            settings = {"device": device, "splats": {"count": 5000}, "pretrain": training, "adapt": training}
+            project = SyntheticWorkspace(folder, head.absolute(), side, audio, people, settings=settings)
+            project.write()
             for how, streaming in (("streamed", streamed), ("held whole", {"resident_frames": None})):
-                settings = {
-                    "device": device,
-                    "splats": {"count": 5000},
-                    "pretrain": training | streaming,
-                    "adapt": training,
-                }
-                folder = Path(made) / f"{times}-{streaming['resident_frames']}"
-                SyntheticWorkspace(folder, head.absolute(), side, audio, people, settings=settings).write()
+                project.write_settings(settings | {"pretrain": training | streaming})
                 peaks[how, times] = peak_memory(folder, "-m", "stages.pretrain")
                 table.add_row(f"pretraining, {how}", f"{PEOPLE} × {times * seconds:.0f}", f"{peaks[how, times]:.0f}")
         table.add_section()

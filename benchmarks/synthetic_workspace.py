@@ -58,18 +58,25 @@ class SyntheticWorkspace:
         head = HeadModel.load(self.head)
         for seed, (name, seconds) in enumerate(self.people.items()):
             self._write_person(workspace, name, round(seconds * FPS), head, seed)
-        corpus = [name for name in self.people if name != self.avatar]
-        write_json(self.root / "data" / "corpus.json", {"identities": corpus})
+        write_json(self.root / "data" / "corpus.json", {"identities": self._corpus})
+        self.write_settings(self.settings)
+        return workspace
+
+    @property
+    def _corpus(self) -> list[str]:
+        return [name for name in self.people if name != self.avatar]
+
+    def write_settings(self, settings: dict[str, Any]) -> None:
+        """Write params.yaml, with other settings than before."""
         content = {
             "clips": {name: {"identity": name, "video": f"{name}.mp4"} for name in self.people},
             "identities": {name: {"consent": "synthetic", "reference": name} for name in self.people},
-            "corpus": corpus,
+            "corpus": self._corpus,
             "avatars": {} if self.avatar is None else {self.avatar: {"reference": self.avatar}},
             "resolution": self.side,
         }
         with atomic(self.root / "params.yaml") as partial:
-            partial.write_text(yaml.safe_dump(content | self.settings))
-        return workspace
+            partial.write_text(yaml.safe_dump(content | settings))
 
     def _write_person(self, workspace: Workspace, name: str, frames: int, head: HeadModel, seed: int) -> None:
         rng = np.random.default_rng(seed)
