@@ -17,7 +17,6 @@ from emotag.media.audio import SAMPLE_RATE, read_audio
 from emotag.media.video import AI_MARK, read_frames, read_lossless, stream_frames, write_video
 from emotag.metrics.engines import Unmeasured
 from emotag.metrics.evaluate import Evaluation, evaluate_clip
-from emotag.metrics.settings import MetricSettings
 from emotag.motion.motion import Motion
 from emotag.progress import summary, track
 from emotag.synthesis.drive import Cues, render_sequence
@@ -29,7 +28,7 @@ from emotag.training.clip import load_features
 from stages.assemble import motion_note
 from stages.run import run
 from stages.scoring import TRUTH, Scorer, Version
-from stages.settings import PipelineSettings, load_settings
+from stages.settings import load_settings
 from stages.workspace import Workspace
 
 CRF = 10
@@ -44,7 +43,7 @@ def evaluate(test: Annotated[str, typer.Option(help="Test of params.yaml.")]) ->
     device = choose_device(settings.device)
     cpu_head = HeadModel.load(workspace.head)
     head = cpu_head.to(device)
-    scorer = Scorer.make(workspace, settings, _metric_settings(settings))
+    scorer = Scorer.make(workspace, settings, settings.metrics)
     avatar = load_avatar(workspace.avatar(entry.identity), motion_note(workspace, cpu_head, [entry.clip])).to(device)
     features = move(load_features(workspace.file("features", entry.clip, "parquet")), device)
     truth_video = workspace.file("crop", entry.clip, "mp4")
@@ -89,10 +88,6 @@ def evaluate(test: Annotated[str, typer.Option(help="Test of params.yaml.")]) ->
     rows = [(name, _beside(value, frozen.get(name))) for name, value in result.summary["metrics"].items()]
     rows += [(f"{name}: not measured", why) for name, why in result.summary["not_measured"].items()]
     summary(f"evaluate {test} (frozen face in brackets)", [*rows, ("metrics", metrics), ("videos", videos)])
-
-
-def _metric_settings(settings: PipelineSettings) -> MetricSettings:
-    return getattr(settings, "metrics", MetricSettings())
 
 
 def _score(

@@ -12,6 +12,7 @@ from emotag.actors.settings import ActorSettings, FilmSettings, TakeSettings
 from emotag.errors import InputError
 from emotag.head.settings import HeadSettings, OpenHeadSettings
 from emotag.media.settings import IngestSettings
+from emotag.metrics.settings import MetricSettings
 from emotag.motion.settings import MotionSettings
 from emotag.perception.action_units.protocol import ActionUnitSettings
 from emotag.perception.audio.protocol import AudioSettings
@@ -196,6 +197,9 @@ class PipelineSettings(Settings):
 
     adapt: TrainingSettings
     """Adaptation."""
+
+    metrics: MetricSettings = MetricSettings()
+    """Metrics that need networks."""
 
     compose: ComposeSettings = ComposeSettings()
     """Composition of rendered heads and true frames."""
