@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from emotag.synthesis.plate import as_unit, distance_to, fill_smoothly
+from emotag.synthesis.seam import FrameSeam, find_seam
 from emotag.synthesis.settings import CompositionSettings
 
 _MATCH_SIDE = 96  # pixels: the plate is matched to the frame's light at this size; light is smooth
@@ -27,6 +28,7 @@ class Underlay:
 
     image: np.ndarray  # (H, W, 3) uint8 RGB, without the true head
     fade: np.ndarray  # (H, W) float32 0-1: how much of the rendered head shows (0 well below the neck line)
+    seam: FrameSeam  # where torso and render meet
 
 
 def underlay(
@@ -53,7 +55,7 @@ def underlay(
     person = as_unit(person_alpha)
     head = as_unit(head_alpha) > settings.head_threshold
     if not head.any():
-        return Underlay(frame.copy(), np.ones(head.shape, np.float32))
+        return Underlay(frame.copy(), np.ones(head.shape, np.float32), find_seam(frame, head, head, settings))
     solid = (person > _TORSO_ALPHA) & ~head
     box = _around(head, (settings.margin_share + settings.feather_share) * side)  # nothing else changes
     torso = np.where(head[box], 0, person[box])  # soft at its silhouette, none in the head
@@ -67,7 +69,8 @@ def underlay(
     image = frame.copy()
     mixed = frame[box] * (1 - removed[..., None]) + fill * removed[..., None]
     image[box] = np.clip(np.rint(mixed), 0, 255)
-    return Underlay(image, _fade(head, solid, settings, side))
+    seam = find_seam(frame, head, solid & (person > _OPAQUE), settings)
+    return Underlay(image, _fade(head, solid, settings, side), seam)
 
 
 @overload
@@ -99,11 +102,10 @@ def _around(mask: np.ndarray, margin: float) -> Box:  # (H, W) bool with a pixel
     """Give the rows and columns of the mask, and `margin` pixels around."""
     reach = int(np.ceil(margin)) + 1
 
-    def span(occupied: np.ndarray) -> slice:
-        where = np.flatnonzero(occupied)
+    def span(where: np.ndarray) -> slice:
         return slice(max(int(where[0]) - reach, 0), int(where[-1]) + reach + 1)
 
-    return span(mask.any(axis=1)), span(mask.any(axis=0))
+    return span(np.flatnonzero(mask.any(axis=1))), span(np.flatnonzero(mask.any(axis=0)))
 
 
 def _light(
@@ -173,4 +175,5 @@ def _fade(
     depth = (2 * distance_to(near > 0) - settings.overlap_share * side) / (settings.fade_share * side)
     hidden = (np.clip(depth, 0, 1) * body).astype(np.float32)
     softened = cv2.GaussianBlur(hidden, (0, 0), max(settings.fade_share * side / 8, 0.5))
-    return 1 - cv2.resize(softened, (width, height), interpolation=cv2.INTER_LINEAR)
+    fade: np.ndarray = 1 - cv2.resize(softened, (width, height), interpolation=cv2.INTER_LINEAR)
+    return fade

@@ -1,5 +1,7 @@
 """Settings of composition: the background plate, and laying the head over a frame."""
 
+from pydantic import Field
+
 from emotag.settings import Settings
 
 
@@ -18,6 +20,18 @@ class CompositionSettings(Settings):
     """How far the rendered head may reach over the true torso before it fades (a chin over a collar)."""
     fade_share: float = 0.03
     """Width over which the rendered head then fades into the torso."""
+    firm_share: float = 0.016
+    """Height around the neck line over which the render's soft lower edge is made firm: nothing shines through."""
+    seam_strength: float = Field(0.7, ge=0, le=1)
+    """How far the render's light is brought to the torso's where they meet: 0 leaves it, 1 all the way."""
+    seam_band_share: float = 0.012
+    """Height of the bands above and below the neck line that are compared."""
+    seam_gap_share: float = 0.008
+    """Height between the line and the band above it: the render's lower edge is soft."""
+    seam_smooth_share: float = 0.03
+    """Width along the line over which the compared light is averaged."""
+    seam_reach_share: float = 0.10
+    """Height above the line at which the change has faded out."""
 
 
 class PlateSettings(Settings):

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from emotag.splats.rasterize import Render
 from emotag.synthesis.compose import Underlay, compose, underlay
+from emotag.synthesis.seam import Seam, meet_torso
 from emotag.synthesis.settings import CompositionSettings
 
 
@@ -20,6 +21,8 @@ class Underlays:
 
     image: Tensor  # (T, H, W, 3) uint8 RGB, without the true head
     fade: Tensor  # (T, H, W) uint8 0-255: how much of the rendered head shows
+    seam: Seam  # where they meet the torso
+    settings: CompositionSettings = field(default_factory=CompositionSettings)
 
     def __len__(self) -> int:
         return len(self.image)
@@ -38,18 +41,22 @@ class Underlays:
         def one(index: int) -> Underlay:
             return underlay(frames[index], head_alpha[index], person_alpha[index], plate, settings)
 
+        chosen = settings or CompositionSettings()
         with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:  # OpenCV and NumPy let go of the interpreter
-            return Underlays.stack(pool.map(one, range(len(frames))))
+            return Underlays.stack(pool.map(one, range(len(frames))), chosen)
 
     @staticmethod
-    def stack(items: Iterable[Underlay]) -> "Underlays":
+    def stack(items: Iterable[Underlay], settings: CompositionSettings | None = None) -> "Underlays":
         """Gather single underlays."""
-        images, fades = zip(*((item.image, (item.fade * 255 + 0.5).astype(np.uint8)) for item in items))
-        return Underlays(torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(fades)))
+        images, fades, seams = zip(
+            *((item.image, (item.fade * 255 + 0.5).astype(np.uint8), item.seam) for item in items)
+        )
+        image, fade = torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(fades))
+        return Underlays(image, fade, Seam.stack(seams), settings or CompositionSettings())
 
     def to(self, device: torch.device | str) -> "Underlays":
         """Give them on `device`."""
-        return Underlays(self.image.to(device), self.fade.to(device))
+        return Underlays(self.image.to(device), self.fade.to(device), self.seam.to(device), self.settings)
 
     def under(
         self,
@@ -57,6 +64,6 @@ class Underlays:
         frames: Tensor,  # (B,) int64: the frame that each is laid over
     ) -> Tensor:  # (B, H, W, 3) uint8 RGB
         """Lay a batch of renders over their frames, without waiting for the device."""
-        return compose(
-            render.colour, render.alpha.squeeze(-1), self.image[frames], self.fade[frames].to(render.alpha.dtype) / 255
-        )
+        met = meet_torso(render, self.seam, frames, self.settings)
+        alpha = met.alpha.squeeze(-1)
+        return compose(met.colour, alpha, self.image[frames], self.fade[frames].to(alpha.dtype) / 255)
