@@ -88,8 +88,12 @@ class Ranks:
         flat = torch.cat([grad.flatten().float() for grad in grads])
         with self._together():
             dist.all_reduce(flat)
-        for (parameter, owned), summed in zip(shared, flat.split([grad.numel() for grad in grads])):
-            parameter.grad = (summed / owned).view_as(parameter).to(parameter.dtype)
+        owned = torch.repeat_interleave(
+            torch.tensor([float(n) for _, n in shared]), torch.tensor([grad.numel() for grad in grads])
+        )
+        flat /= owned.to(flat.device) if len({n for _, n in shared}) > 1 else shared[0][1]
+        for (parameter, _), mean in zip(shared, flat.split([grad.numel() for grad in grads])):
+            parameter.grad = mean.view_as(parameter).to(parameter.dtype)
 
     @contextmanager
     def _together(self) -> Iterator[None]:

@@ -25,6 +25,9 @@ from emotag.training.state import TrainingState
 AHEAD = 4
 """Stretches decoded before they are due, in all: what a decoded stretch costs in host memory is paid so many times."""
 
+PART = 50
+"""Frames that a thread decodes at once: several threads share a stretch."""
+
 
 class StreamedFrames:
     """A FrameSource that holds one stretch of a clip.
@@ -56,21 +59,27 @@ class StreamedFrames:
         if self._held is not None:
             return self._held.select(index - self._first)
         numbers = index.tolist()
-        # A clip's frames are asked for a few at a time here, so a thread may seek for each of its own.
-        parts = split(len(numbers), torch.get_num_threads())
-        read = in_parallel(lambda part: [self.read(range(numbers[k], numbers[k] + 1)) for k in part], parts)
-        rows = [row for part in read for row in part]
-        whole = self._on_device(*(torch.cat(tensors) for tensors in zip(*rows)))
-        return whole.select(torch.arange(len(numbers), device=self._device))
+        colour, alpha = self.room(len(numbers))
 
-    def read(self, frames: range) -> tuple[Tensor, Tensor]:  # (n, h, w, 3), (n, h, w, 1) uint8, in host memory
-        """Decode a stretch; safe in any thread. Raises InputError when a file cannot be read or ends early."""
-        window, pinned = self.window, self._device.type == "cuda"  # pinned memory is copied while the device computes
-        shape = (len(frames), window.height, window.width)
+        def read(rows: range) -> None:
+            for row in rows:
+                self.read(range(numbers[row], numbers[row] + 1), colour[row : row + 1], alpha[row : row + 1])
+
+        in_parallel(read, split(len(numbers), torch.get_num_threads()))
+        return self._on_device(colour, alpha).select(torch.arange(len(numbers), device=self._device))
+
+    def room(self, count: int) -> tuple[Tensor, Tensor]:  # (n, h, w, 3), (n, h, w, 1) uint8, in host memory
+        """Give memory for so many frames, such that it can be copied to the device while that computes."""
+        shape, pinned = (count, self.window.height, self.window.width), self._device.type == "cuda"
         colour = torch.empty((*shape, 3), dtype=torch.uint8, pin_memory=pinned)
-        alpha = torch.empty((*shape, 1), dtype=torch.uint8, pin_memory=pinned)
-        read_window(self._video, self._matte, window, frames, colour.numpy(), alpha.numpy())
-        return colour, alpha
+        return colour, torch.empty((*shape, 1), dtype=torch.uint8, pin_memory=pinned)
+
+    def read(self, frames: range, colour: Tensor, head_alpha: Tensor) -> None:
+        """Decode consecutive frames into rows of `room`; safe in any thread.
+
+        Raises InputError when a file cannot be read or ends early.
+        """
+        read_window(self._video, self._matte, self.window, frames, colour.numpy(), head_alpha.numpy())
 
     def hold(self, first: int, colour: Tensor, head_alpha: Tensor) -> None:
         """Hold a stretch that was read, in place of the present one."""
@@ -119,6 +128,15 @@ def stretch_at(plan: Sequence[Stretch], name: str, seed: int, turn: int) -> Stre
 
 
 @dataclass
+class _Decoding:
+    """A stretch on its way."""
+
+    colour: Tensor  # (n, h, w, 3) uint8
+    head_alpha: Tensor  # (n, h, w, 1) uint8
+    parts: list[Future[None]]
+
+
+@dataclass
 class _Streamed:
     """A person whose clips are streamed."""
 
@@ -147,7 +165,7 @@ class Stream:
         ]
         # Half of the threads: the other half trains.
         self._pool = ThreadPoolExecutor(max(1, torch.get_num_threads() // 2), thread_name_prefix="decode")
-        self._waiting: dict[tuple[int, int], Future[tuple[Tensor, Tensor]]] = {}
+        self._waiting: dict[tuple[int, int], _Decoding] = {}
 
     def __enter__(self) -> "Stream":
         return self
@@ -189,19 +207,33 @@ class Stream:
             self._request(k, self._people[k].turn + 1)
 
     def _request(self, k: int, turn: int) -> None:
-        if (k, turn) not in self._waiting:
-            chosen = self._stretch(k, turn)
-            source = _streamed_frames(self._people[k].scene.shots[chosen.shot].frames)
-            self._waiting[k, turn] = self._pool.submit(source.read, chosen.frames)
+        if (k, turn) in self._waiting:
+            return
+        chosen = self._stretch(k, turn)
+        source, count = _streamed_frames(self._people[k].scene.shots[chosen.shot].frames), len(chosen.frames)
+        colour, alpha = source.room(count)
+        parts = [
+            self._pool.submit(
+                source.read,
+                chosen.frames[part.start : part.stop],
+                colour[part.start : part.stop],
+                alpha[part.start : part.stop],
+            )
+            for part in split(count, -(-count // PART))
+        ]
+        self._waiting[k, turn] = _Decoding(colour, alpha, parts)
 
     def _exchange(self, k: int) -> None:
         person = self._people[k]
         turn = self._due(person)
-        colour, alpha = self._waiting.pop((k, turn)).result()
-        for shot in person.scene.shots:
-            _streamed_frames(shot.frames).release()
+        decoding = self._waiting.pop((k, turn))
+        for part in decoding.parts:
+            part.result()
         chosen = self._stretch(k, turn)
-        _streamed_frames(person.scene.shots[chosen.shot].frames).hold(chosen.frames.start, colour, alpha)
+        sources = [_streamed_frames(shot.frames) for shot in person.scene.shots]
+        for source in sources:
+            source.release()
+        sources[chosen.shot].hold(chosen.frames.start, decoding.colour, decoding.head_alpha)
         person.turn = turn
         # What was decoded for a turn that was jumped over is of no use.
         self._waiting = {key: value for key, value in self._waiting.items() if key[0] != k or key[1] > turn}

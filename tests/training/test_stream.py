@@ -13,6 +13,7 @@ from emotag.errors import InputError
 from emotag.head.model import HeadModel
 from emotag.media.video import write_lossless, write_video
 from emotag.training import pretrain as pretraining
+from emotag.training import stream
 from emotag.training.clip import Window
 from emotag.training.frames import head_cover, head_cover_of_key_frames, head_window, load_frames, split
 from emotag.training.scene import Scene
@@ -52,6 +53,12 @@ def open_clip(clip: tuple[Path, Path]) -> StreamedFrames:
     return StreamedFrames(*clip, FOCAL, FRAMES, torch.device("cpu"))
 
 
+def read(source: StreamedFrames, frames: range) -> tuple[Tensor, Tensor]:
+    colour, alpha = source.room(len(frames))
+    source.read(frames, colour, alpha)
+    return colour, alpha
+
+
 def test_the_window_holds_the_head_of_every_frame(clip: tuple[Path, Path]) -> None:
     # Columns 12 to 40 and rows 10 to 30, a margin of 2, a multiple of 16.
     assert head_window(head_cover(clip[1], FRAMES), clip[1]) == Window(10, 8, 32, 32)
@@ -64,7 +71,7 @@ def test_any_stretch_shows_the_frames_that_reading_all_shows(clip: tuple[Path, P
     assert (whole.window, whole.camera) == (streamed.window, streamed.camera)
     assert whole.resident == range(FRAMES)
     for frames in (range(0, 5), range(7, 30), range(FRAMES - 1, FRAMES)):  # 7: neither matte nor colour starts there
-        colour, alpha = streamed.read(frames)
+        colour, alpha = read(streamed, frames)
         assert torch.equal(colour, whole.colour[frames.start : frames.stop])
         assert torch.equal(alpha, whole.head_alpha[frames.start : frames.stop])
     # The frames are those asked for, not merely the same in both.
@@ -78,7 +85,7 @@ def test_frames_are_decoded_where_none_are_held_and_taken_where_they_are(clip: t
     index = torch.tensor([70, 3, 41])
     for got, expected in zip(streamed.select(index), whole.select(index)):
         assert torch.equal(got, expected)
-    streamed.hold(20, *streamed.read(range(20, 36)))
+    streamed.hold(20, *read(streamed, range(20, 36)))
     assert streamed.resident == range(20, 36)
     index = torch.tensor([35, 20])
     for got, expected in zip(streamed.select(index), whole.select(index)):
@@ -91,7 +98,7 @@ def test_frames_are_decoded_where_none_are_held_and_taken_where_they_are(clip: t
 
 def test_a_file_that_ends_early_is_named(clip: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"clip.mp4: ends at frame 75"):
-        open_clip(clip).read(range(70, 80))
+        read(open_clip(clip), range(70, 80))
     empty = tmp_path / "empty.mkv"
     write_lossless(empty, (np.zeros((SIDE, 64, 3), np.uint8) for _ in range(FRAMES)))
     with pytest.raises(InputError, match="no head in any frame"):
@@ -130,7 +137,7 @@ def test_steps_draw_held_frames_alone_and_windows_anywhere(synthetic_head: HeadM
     source, generator = scene.shots[0].frames, torch.Generator().manual_seed(0)
     assert isinstance(source, StreamedFrames)
     for held in (range(30, 46), range(40, 44)):  # more frames than a window has, and fewer
-        source.hold(held.start, *source.read(held))
+        source.hold(held.start, *read(source, held))
         samples = [draw(scene, 12, 3, generator) for _ in range(50)]
         assert {int(frame) for sample in samples for frame in sample.index} == set(held)
         assert all(len(sample.index) == 3 for sample in samples)
@@ -154,22 +161,26 @@ class Watch:
             raise KeyboardInterrupt
 
 
-@pytest.fixture
-def run(
-    synthetic_head: HeadModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[dict[str, Tensor], Watch]]:
+Run = Callable[..., tuple[dict[str, Tensor], Watch]]
+
+
+@pytest.fixture(scope="module")
+def run(synthetic_head: HeadModel, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("people")
     people = [film(synthetic_head, name, seed, FRAMES) for name, seed in (("ada", 0), ("bob", 5))]
     train = pretraining.train
 
     def one(checkpoint: Path | None = None, stop_at: int | None = None) -> tuple[dict[str, Tensor], Watch]:
-        scenes = [person.streamed_scene(synthetic_head, tmp_path) for person in people]
+        scenes = [person.streamed_scene(synthetic_head, folder) for person in people]
         watch = Watch(stop_at)
-        monkeypatch.setattr(pretraining, "train", lambda *a, **k: train(*a, **k, after_step=watch))
         chosen = settings(checkpoint_frames=8)
-        try:
-            state = pretraining.pretrain(synthetic_head, scenes, MOTION, chosen, checkpoint, "key")
-        except KeyboardInterrupt:
-            return {}, watch
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pretraining, "train", lambda *a, **k: train(*a, **k, after_step=watch))
+            patch.setattr(stream, "PART", 5)  # several threads a stretch
+            try:
+                state = pretraining.pretrain(synthetic_head, scenes, MOTION, chosen, checkpoint, "key")
+            except KeyboardInterrupt:
+                return {}, watch
         weights = {f"grmn.{name}": value for name, value in state.grmn.state_dict().items()}
         for scene in state.scenes:
             weights |= {f"{scene.person.name}.{name}": value for name, value in scene.splats.state_dict().items()}
@@ -178,10 +189,15 @@ def run(
     return one
 
 
+@pytest.fixture(scope="module")
+def whole(run: Run) -> tuple[dict[str, Tensor], Watch]:
+    return run()
+
+
 def test_a_resumed_run_sees_the_frames_of_an_uninterrupted_one(
-    run: Callable[..., tuple[dict[str, Tensor], Watch]], tmp_path: Path
+    run: Run, whole: tuple[dict[str, Tensor], Watch], tmp_path: Path
 ) -> None:
-    whole, watched = run()
+    weights, watched = whole
     held = {frames for _, held in watched.seen for frames in held}
     assert len(held) > 4  # stretches were exchanged
     checkpoint = tmp_path / "pretrain.pt"
@@ -190,40 +206,37 @@ def test_a_resumed_run_sees_the_frames_of_an_uninterrupted_one(
     resumed, again = run(checkpoint)
     assert 0 < again.seen[0][0] <= 20
     assert again.seen == watched.seen[-len(again.seen) :]
-    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert all(torch.equal(weights[name], resumed[name]) for name in weights)
 
 
 def test_decoding_slowly_changes_nothing(
-    run: Callable[..., tuple[dict[str, Tensor], Watch]], monkeypatch: pytest.MonkeyPatch
+    run: Run, whole: tuple[dict[str, Tensor], Watch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, _ = run()
-    read = StreamedFrames.read
+    decode = StreamedFrames.read
 
-    def slow(self: StreamedFrames, frames: range) -> tuple[Tensor, Tensor]:
+    def slow(self: StreamedFrames, frames: range, *room: Tensor) -> None:
         time.sleep(0.03 * (frames.start % 3))
-        return read(self, frames)
+        decode(self, frames, *room)
 
     monkeypatch.setattr(StreamedFrames, "read", slow)
     slowly, _ = run()
-    assert all(torch.equal(whole[name], slowly[name]) for name in whole)
+    assert all(torch.equal(whole[0][name], slowly[name]) for name in whole[0])
 
 
 def test_decoding_never_runs_further_ahead_than_said(
     synthetic_head: HeadModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from emotag.training import stream as module
-
-    monkeypatch.setattr(module, "AHEAD", 2)
+    monkeypatch.setattr(stream, "AHEAD", 2)
     scenes: list[Scene] = []
     for seed in range(4):
         scene = film(synthetic_head, f"p{seed}", seed, FRAMES).streamed_scene(synthetic_head, tmp_path)
         scenes.append(scene)
-    with Stream(scenes, settings()) as stream:
+    with Stream(scenes, settings()) as streaming:
         state = TrainingState(None, scenes, None, torch.Generator())  # type: ignore[arg-type]
         for _ in range(10):
-            stream.before_step(state)
+            streaming.before_step(state)
             assert all(len(scene.shots[0].frames.resident) == HELD for scene in scenes)
-            assert len(stream._waiting) <= 2
+            assert len(streaming._waiting) <= 2
             for scene in scenes:
                 scene.frames_seen += 3
     assert all(len(scene.shots[0].frames.resident) == 0 for scene in scenes)
