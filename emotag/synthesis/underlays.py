@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from emotag.splats.rasterize import Render
-from emotag.synthesis.compose import Underlay, compose, underlay
+from emotag.synthesis.blend import blend
+from emotag.synthesis.compose import Underlay, underlay
 from emotag.synthesis.seam import Seam, meet_torso
 from emotag.synthesis.settings import CompositionSettings
 
@@ -64,6 +65,4 @@ class Underlays:
         frames: Tensor,  # (B,) int64: the frame that each is laid over
     ) -> Tensor:  # (B, H, W, 3) uint8 RGB
         """Lay a batch of renders over their frames, without waiting for the device."""
-        met = meet_torso(render, self.seam, frames, self.settings)
-        alpha = met.alpha.squeeze(-1)
-        return compose(met.colour, alpha, self.image[frames], self.fade[frames].to(alpha.dtype) / 255)
+        return blend(meet_torso(render, self.seam, frames, self.settings), self.image, self.fade, frames)
