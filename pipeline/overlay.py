@@ -36,8 +36,9 @@ def lay_over(params: CommentedMap, profile: CommentedMap, base: CommentedMap, ot
         _style(section, changes)
         if section:
             _put_tail(section, tail)
-        else:
-            _drop(params, name, tail)
+        else:  # stays, as DVC wants every section that a stage names
+            section.fa.set_flow_style()
+            _bind(params, name, tail)
 
 
 def _merged(under: Any, over: Any) -> Any:
@@ -95,20 +96,16 @@ def _take_tail(section: CommentedMap) -> str:
     return str(tail)
 
 
-def _drop(params: CommentedMap, name: str, tail: str) -> None:
-    """Take an empty section away; what speaks of the section below it goes to the one above."""
-    names = list(params)
-    above = names[names.index(name) - 1] if names[0] != name else None
-    del params[name]
-    if above is not None and isinstance(params[above], CommentedMap) and params[above]:
-        _put_tail(params[above], tail)
-
-
 def _put_tail(section: CommentedMap, tail: str) -> None:
     """Bind comment lines to the last line of a section as it is now."""
+    owner, key = _last_line(section)
+    _bind(owner, key, tail)
+
+
+def _bind(owner: CommentedMap, key: Any, tail: str) -> None:
+    """Write comment lines below the value of a key."""
     if not tail:
         return
-    owner, key = _last_line(section)
     tokens = owner.ca.items.get(key)
     if tokens and tokens[_AFTER] is not None:
         tokens[_AFTER].value = tokens[_AFTER].value.rstrip("\n") + "\n" + tail

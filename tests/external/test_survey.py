@@ -84,7 +84,7 @@ def test_every_task_with_a_choice_is_described(settings: PipelineSettings) -> No
     assert choices - {"shape"} <= set(tasks(available(settings)))  # `shape` takes what `track` brings
 
 
-@pytest.mark.xfail(strict=True, reason="track.vhap and metrics are not in the settings tree yet")
+@pytest.mark.xfail(strict=True, reason="VHAP is not in the settings tree yet")
 def test_engines_that_wait_for_their_settings(settings: PipelineSettings) -> None:
     """Described, not yet to be chosen."""
     assert set(described()) - set(available(settings)) == set()
