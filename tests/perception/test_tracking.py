@@ -377,7 +377,7 @@ def test_too_few_landmarks_is_one_clear_line(synthetic_head: HeadModel) -> None:
     assert "\n" not in str(error.value)
     seen.valid[:] = False
     with pytest.raises(InputError, match="only 0 of 24"):
-        fit_shape(seen, synthetic_head, ShapeSettings(undo_prior=False))
+        fit_shape(seen, synthetic_head, ShapeSettings(undo_prior=0, undo_usual=0))
 
 
 def test_landmarks_of_something_else_are_refused(synthetic_head: HeadModel) -> None:
@@ -394,7 +394,7 @@ def test_shape_is_recovered_up_to_what_an_image_shows(synthetic_head: HeadModel)
     person, motion = make_person(synthetic_head), make_motion(synthetic_head)
     seen = observe(synthetic_head, person, motion)
     found = fit_shape(
-        seen, synthetic_head, ShapeSettings(undo_prior=False, **EXACT, effective_frames=24, offset_sigma=0)
+        seen, synthetic_head, ShapeSettings(undo_prior=0, undo_usual=0, **EXACT, effective_frames=24, offset_sigma=0)
     )
     assert float(found.landmark_offset.abs().max()) == 0
 
@@ -420,7 +420,7 @@ def test_offsets_explain_what_the_shape_cannot(synthetic_head: HeadModel) -> Non
     seen = replace(seen, points=points)
     errors = []
     for sigma in (0.0, 0.002):
-        found = fit_shape(seen, synthetic_head, ShapeSettings(undo_prior=False, offset_sigma=sigma))
+        found = fit_shape(seen, synthetic_head, ShapeSettings(undo_prior=0, undo_usual=0, offset_sigma=sigma))
         track = fit_track(seen, synthetic_head, found, TrackSettings())
         errors.append(float(track.reprojection_px.mean()))
     assert errors[1] < 0.6 * errors[0]

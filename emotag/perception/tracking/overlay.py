@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from torch import Tensor
 
 from emotag.files import atomic
 from emotag.head.model import HeadModel
@@ -27,13 +28,14 @@ def draw_mesh(
     track: Track,
     frame: int,
     opacity: float = 0.6,
+    offset: Tensor | None = None,  # (V, 3) metres: PersonShape.static_offset
 ) -> np.ndarray:  # (H, W, 3) uint8 RGB
     """Lay the shaded mesh of a frame over its picture.
 
     Flat triangles, the nearest drawn last: for a look as good as a z-buffer, and without numba's second of start.
     """
     height, width = image.shape[:2]
-    vertices = track.vertices(head, slice(frame, frame + 1))[0]
+    vertices = track.vertices(head, slice(frame, frame + 1), offset)[0]
     pixels, depth = track.camera(width, height).project(vertices)
     faces = surface_faces(head)
     corners = pixels.double().numpy()[faces]  # (F, 3, 2)
@@ -89,10 +91,11 @@ def contact_sheet(
     track: Track,  # of these F frames
     detected: np.ndarray,  # (F, 468, 2+) pixels
     side: int = 320,
+    offset: Tensor | None = None,  # (V, 3) metres: PersonShape.static_offset
 ) -> None:
     """Write a JPEG: each frame once with the landmarks (detector green, model magenta), below with the mesh."""
     height, width = images[0].shape[:2]
-    modelled = mesh_landmarks(head, track, width, height)[0].numpy()  # (F, 468, 2) pixels
+    modelled = mesh_landmarks(head, track, width, height, offset)[0].numpy()  # (F, 468, 2) pixels
     top, bottom = [], []
     for index, (frame, image) in enumerate(zip(frames, images, strict=True)):
         dotted = image.copy()
@@ -102,7 +105,8 @@ def contact_sheet(
         cv2.putText(dotted, label, (4, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255, 255, 255), 2, cv2.LINE_AA)
         cv2.putText(dotted, label, (4, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (0, 0, 0), 1, cv2.LINE_AA)
         top.append(cv2.resize(dotted, (side, side), interpolation=cv2.INTER_AREA))
-        bottom.append(cv2.resize(draw_mesh(image, head, track, index), (side, side), interpolation=cv2.INTER_AREA))
+        meshed = draw_mesh(image, head, track, index, offset=offset)
+        bottom.append(cv2.resize(meshed, (side, side), interpolation=cv2.INTER_AREA))
     columns = max(1, (len(top) + 1) // 2)
     rows = []
     for start in range(0, len(top), columns):

@@ -31,13 +31,14 @@ def mesh_landmarks(
     track: Track,
     width: int,
     height: int,
+    offset: Tensor | None = None,  # (V, 3) metres: PersonShape.static_offset
 ) -> tuple[Tensor, Tensor]:  # (T, 468, 2), (T, 68, 2) pixels
     """Project both embeddings of the posed mesh, exactly as any later stage sees it."""
     dense: list[Tensor] = []
     sparse: list[Tensor] = []
     focal = torch.as_tensor(track.focal_length)
     for start in range(0, len(track), _BATCH):
-        vertices = track.vertices(head, slice(start, start + _BATCH))
+        vertices = track.vertices(head, slice(start, start + _BATCH), offset)
         for points, kept in ((head.landmarks468, dense), (head.landmarks68, sparse)):
             kept.append(project(points.points(vertices, head.faces), focal, width, height)[0])
     return torch.cat(dense), torch.cat(sparse)
@@ -58,10 +59,15 @@ class Quality:
     lid_gain: float  # slope of the tracked lid opening on the landmarks' own
 
 
-def measure(head: HeadModel, track: Track, observations: Observations) -> Quality:
+def measure(
+    head: HeadModel,
+    track: Track,
+    observations: Observations,
+    offset: Tensor | None = None,  # (V, 3) metres: PersonShape.static_offset
+) -> Quality:
     """Compare a track with its landmarks."""
     good = observations.valid
-    dense, sparse = mesh_landmarks(head, track, observations.width, observations.height)
+    dense, sparse = mesh_landmarks(head, track, observations.width, observations.height, offset)
     index = torch.as_tensor(IBUG68)
     target = observations.points[good][:, index, :2]
     unit = eye_distances(observations.points[good])[:, None]

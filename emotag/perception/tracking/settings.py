@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from emotag.perception.tracking.photometric.settings import OutlineSettings, PhotometricSettings
+from emotag.perception.tracking.vhap.settings import VhapSettings
 from emotag.settings import Settings
 
 
@@ -69,9 +70,9 @@ class FitSettings(Settings):
 class ShapeSettings(FitSettings):
     """The person's shape, focal length and landmark offsets, from the reference clip."""
 
-    engine: Literal["landmarks", "photometric"] = "landmarks"
+    engine: Literal["landmarks", "photometric", "vhap"] = "landmarks"
     """`landmarks`: this project's fit of the 468 Face Mesh landmarks; `photometric`: then of the pictures as well, with
-    albedo, light and the static offset of hair and ears."""
+    albedo, light and the static offset of hair and ears; `vhap`: what VHAP gives, with `track.engine: vhap`."""
 
     photometric: PhotometricSettings = PhotometricSettings()
     """How pictures are compared."""
@@ -107,9 +108,12 @@ class ShapeSettings(FitSettings):
 class TrackSettings(FitSettings):
     """Per-frame motion of a clip."""
 
-    engine: Literal["landmarks", "photometric"] = "landmarks"
+    engine: Literal["landmarks", "photometric", "vhap"] = "landmarks"
     """`landmarks`: this project's fit of the 468 Face Mesh landmarks; `photometric`: then of the pictures as well,
-    against the person's albedo, which `shape.engine: photometric` gives."""
+    against the person's albedo, which `shape.engine: photometric` gives; `vhap`: VHAP, on FLAME."""
+
+    vhap: VhapSettings = VhapSettings()
+    """Where VHAP is, or what it gave."""
 
     photometric: PhotometricSettings = PhotometricSettings()
     """How pictures are compared."""

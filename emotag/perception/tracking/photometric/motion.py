@@ -1,12 +1,12 @@
 """The motion of a clip refined by its pictures, coarse to fine."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from emotag.head.mesh_render import vertex_normals
 from emotag.head.model import HeadModel
 from emotag.perception.tracking.gauss_newton import minimise
 from emotag.perception.tracking.motion_problem import MotionProblem
@@ -14,13 +14,13 @@ from emotag.perception.tracking.photometric.light import fit_light, harmonics
 from emotag.perception.tracking.photometric.pyramid import picture_level, sample
 from emotag.perception.tracking.photometric.samples import sample_vertices, vertex_rig
 from emotag.perception.tracking.photometric.settings import PhotometricSettings
-from emotag.perception.tracking.photometric.term import Pictures, Skin, picture_rows
-from emotag.perception.tracking.photometric.visibility import sight
+from emotag.perception.tracking.photometric.term import Pictures, Skin, colour_errors, picture_rows, with_noise
+from emotag.perception.tracking.photometric.visibility import normals, sight
 from emotag.perception.tracking.rig import EXPRESSION, EYES, JAW, ROTATION, TRANSLATION, LandmarkRig, project_landmarks
 from emotag.perception.tracking.track import PersonShape
 
 _BATCH = 16  # frames whose Jacobian is held at once
-_LIGHT_FRAMES = 24  # frames that a clip's light is fitted on
+_LIGHT_FRAMES = 24  # frames that a clip's light and noise are read off
 
 Frames = Callable[[slice], Sequence[np.ndarray]]
 """Gives frames of a clip, each (H, W, 3) uint8 RGB."""
@@ -99,8 +99,11 @@ class MotionRefinement:
         for side in self._settings.levels:
             level, seen = self._level(pictures, side, motion), self.sight(motion)
             skin = Skin(self._skin.albedo, self._clip_light(level, motion, seen))
-            term = MotionTerm(self._rig, level, seen, skin, self._settings)
-            motion = minimise(problem.with_terms(term), motion, self._settings.iterations, self._settings.tolerance).x
+            errors = self._errors_of(level, motion, seen, skin, _spread(len(motion)))
+            settings = with_noise(self._settings, errors, seen[_spread(len(motion))])
+            term = MotionTerm(self._rig, level, seen, skin, settings)
+            firmer = problem.with_terms(term, firmness=settings.smoothness)
+            motion = minimise(firmer, motion, settings.iterations, settings.tolerance).x
         self._errors.append((len(motion), *(self._error(level, one, seen) for one in (before, motion))))
         return motion
 
@@ -122,23 +125,26 @@ class MotionRefinement:
         centre = like.new_tensor([self._size[0] / 2, self._size[1] / 2])
         return Pictures(picture_level(pictures, side).to(like.device), self._size[0], focal, centre)
 
+    def _errors_of(self, level: Pictures, motion: Tensor, seen: Tensor, skin: Skin, frames: Tensor) -> Tensor:
+        part = replace(level, level=level.level[frames])
+        return colour_errors(self._rig, motion[frames], part, seen[frames], skin, self._settings)
+
     def _error(self, level: Pictures, motion: Tensor, seen: Tensor) -> float:
-        """Root mean square of brightness around albedo times light, over what is seen; no outlier counts for less."""
-        skin = Skin(self._skin.albedo, self._clip_light(level, motion, seen))
-        square = weight = 0.0
-        plain = self._settings.model_copy(update={"cauchy": 1e6})
-        for part in _batches(len(motion)):
-            rows = picture_rows(self._rig, motion[part], level.select(part), seen[part], skin, plain)
-            square += float(rows.residual.unflatten(1, (-1, 2))[..., 0].square().sum())
-            weight += float(rows.frozen[0].square().sum())
-        return self._settings.sigma[0] * (square / max(weight, 1e-9)) ** 0.5
+        """Root mean square of brightness around albedo times light over what is seen; outliers count in full."""
+        skin, frames = Skin(self._skin.albedo, self._clip_light(level, motion, seen)), _spread(len(motion))
+        square = self._errors_of(level, motion, seen, skin, frames)[..., 0].square()
+        return float((square * seen[frames]).sum() / seen[frames].sum().clamp_min(1e-9)) ** 0.5
 
     def _clip_light(self, level: Pictures, motion: Tensor, seen: Tensor) -> Tensor:  # (9, 3)
-        index = torch.linspace(0, len(motion) - 1, min(_LIGHT_FRAMES, len(motion))).round().long()
+        index = _spread(len(motion))
         projection = project_landmarks(self._rig, motion[index], motion.new_tensor(level.focal_pixels), level.centre)
         colours = sample(level.level[index], projection.pixels, level.width, slopes=False)[0]
         basis = harmonics((projection.blend @ self._rig.normals[..., None]).squeeze(-1))
         return fit_light(colours, self._skin.albedo, basis, seen[index])
+
+
+def _spread(frames: int) -> Tensor:
+    return torch.linspace(0, frames - 1, min(_LIGHT_FRAMES, frames)).round().long()
 
 
 def samples_of_person(
@@ -149,9 +155,8 @@ def samples_of_person(
 ) -> LandmarkRig:
     """Give vertices of a person as a rig, with the normals of her neutral surface."""
     rest = head.shaped(shape) if offset is None else head.shaped(shape) + offset
-    normals = vertex_normals(rest.double().cpu().numpy(), head.faces.cpu().numpy())[ids.cpu().numpy()]
     rig = vertex_rig(head, ids).of_person(shape, None if offset is None else offset[ids])
-    return rig.with_normals(torch.from_numpy(normals).to(rest))
+    return rig.with_normals(normals(rest[None], head.faces)[0, ids])
 
 
 def pose(head: HeadModel, shape: Tensor, offset: Tensor | None, motion: Tensor) -> Tensor:  # (T, V, 3)

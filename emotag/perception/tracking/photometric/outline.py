@@ -23,9 +23,12 @@ NECK_LIFT = 0.6
 """Height of the line above which outlines are compared, as in the mattes."""
 
 _STEP = 0.5  # pixels between the places where an outline is looked for
+_HALF = 0.5  # pixel
 _LEVEL = 0.5  # alpha at a person's outline
 _AGREE = 0.5  # least cosine between the outlines' normals
 _FACE_NEAR, _FACE_FAR = 0.008, 0.035  # metres from the nearest landmark between which the offset becomes free
+_MOUTH_CORNERS = (61, 291)
+"""Of Face Mesh: below them are jaw and neck."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,9 @@ def fit_offset(
     sigma = offset_sigma(head, settings)
     free = np.flatnonzero(sigma > 2 * settings.face_sigma)
     surface = surface_faces(head)
-    smooth = _bending(head)[:, np.repeat(3 * free, 3) + np.tile(np.arange(3), len(free))]
-    stiffness = settings.stiffness / settings.sigma**2
-    base = stiffness * (smooth.T @ smooth) + sp.diags(np.repeat(sigma[free] ** -2.0, 3))
+    bending, stretching = (one.tocsc()[:, free] for one in _elasticity(head))
+    elastic = settings.stiffness * (bending.T @ bending) + settings.tension * (stretching.T @ stretching)
+    base = sp.kron(elastic / settings.sigma**2 + sp.diags(sigma[free] ** -2.0), sp.identity(3))
     column = np.full(head.n_vertices, -1)
     column[free] = np.arange(len(free))
     offset = np.zeros((head.n_vertices, 3))
@@ -106,18 +109,22 @@ def offset_sigma(head: HeadModel, settings: OutlineSettings) -> np.ndarray:  # (
     for name in ("mouth_interior", "left_eye", "right_eye", "upper_lid", "lower_lid"):
         if name in head.regions:
             share[head.regions[name].cpu().numpy()] = 0
-    return settings.face_sigma + (settings.free_sigma - settings.face_sigma) * share
+    sigma = settings.face_sigma + (settings.free_sigma - settings.face_sigma) * share
+    low = template[:, 1] < landmarks[list(_MOUTH_CORNERS), 1].mean()
+    sigma[low] = np.minimum(sigma[low], settings.neck_sigma)
+    return sigma
 
 
-def _bending(head: HeadModel) -> sp.csr_matrix:  # (3 V, 3 V)
-    """Umbrella operator: every vertex's offset minus its neighbours' mean."""
+def _elasticity(head: HeadModel) -> tuple[sp.spmatrix, sp.spmatrix]:  # (V, V), (E, V)
+    """Umbrella operator (a vertex's offset minus its neighbours' mean), and differences along edges."""
     edges = unique_edges(head.faces.cpu().numpy())
-    ones = np.ones(len(edges))
-    half = sp.coo_matrix((ones, (edges[:, 0], edges[:, 1])), shape=(head.n_vertices,) * 2)
+    count, ones = head.n_vertices, np.ones(len(edges))
+    rows = np.arange(len(edges))
+    half = sp.coo_matrix((ones, (edges[:, 0], edges[:, 1])), shape=(count, count))
     graph = (half + half.T).tocsr()
     degree = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1)
-    umbrella = sp.identity(head.n_vertices) - sp.diags(1 / degree) @ graph
-    return sp.kron(umbrella, sp.identity(3)).tocsr()
+    ends = (np.concatenate((ones, -ones)), (np.tile(rows, 2), edges.T.ravel()))
+    return sp.identity(count) - sp.diags(1 / degree) @ graph, sp.coo_matrix(ends, shape=(len(edges), count))
 
 
 def match(
@@ -141,7 +148,7 @@ def match(
         reach = settings.reach * scale
         cells, normals = mesh
         place = cells[:, ::-1] + 0.5
-        outwards = along(alpha, place, normals, reach)
+        outwards = along(alpha, place, normals, reach) - _HALF  # the mesh ends at its last pixel's border
         found = np.isfinite(outwards)
         tree = cKDTree(np.concatenate((place, reach * normals), axis=1))
         edges = person[0][:, ::-1] + 0.5

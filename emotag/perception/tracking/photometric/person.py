@@ -16,7 +16,7 @@ from emotag.perception.tracking.photometric.outline import Outlines, fit_offset,
 from emotag.perception.tracking.photometric.pyramid import picture_level, sample
 from emotag.perception.tracking.photometric.samples import sample_vertices, vertex_rig
 from emotag.perception.tracking.photometric.settings import OutlineSettings, PhotometricSettings
-from emotag.perception.tracking.photometric.term import Pictures, Skin, picture_rows
+from emotag.perception.tracking.photometric.term import Pictures, Skin, colour_errors, picture_rows, with_noise
 from emotag.perception.tracking.photometric.visibility import sight
 from emotag.perception.tracking.rig import EXPRESSION, JAW, LandmarkRig, project_landmarks
 from emotag.perception.tracking.shape import Appearance, ShapeProblem, SharedRows
@@ -83,8 +83,12 @@ class PersonRefinement:
             seen = self._sight(motion, shape, None, ids, level)
             person = samples_of_person(self._head, shape, None, ids)
             albedo, light, _ = fit_albedo(*_colours(person, motion, level), seen)
-            term = ShapeTerm(rig, person.normals, level, seen, Skin(albedo, light), self._settings)
-            x = minimise(problem.with_term(term), x, self._settings.iterations, self._settings.tolerance).x
+            skin = Skin(albedo, light)
+            settings = with_noise(
+                self._settings, colour_errors(person, motion, level, seen, skin, self._settings), seen
+            )
+            term = ShapeTerm(rig, person.normals, level, seen, skin, settings)
+            x = minimise(problem.with_term(term), x, settings.iterations, settings.tolerance).x
         return x
 
     def appearance(self, frames: Tensor, problem: ShapeProblem, x: Tensor) -> Appearance:
@@ -122,9 +126,11 @@ class PersonRefinement:
 
     def _offset(self, motion: Tensor, shape: Tensor, focal_length: float) -> Tensor:  # (V, 3)
         assert self._persons is not None
-        head, posed = self._head.to("cpu"), motion.cpu()
-        track = _track(posed, shape.cpu(), focal_length)
-        self.seen = outlines(head, track, self._persons(self._pictures), self._outline.resolution)
+        head = self._head.to("cpu")
+        chosen = torch.linspace(0, len(motion) - 1, min(self._outline.frames, len(motion))).round().long()
+        track = _track(motion[chosen].cpu(), shape.cpu(), focal_length)
+        persons = self._persons([self._pictures[frame] for frame in chosen.tolist()])
+        self.seen = outlines(head, track, persons, self._outline.resolution)
         return fit_offset(head, self.seen, self._outline).to(motion)
 
 

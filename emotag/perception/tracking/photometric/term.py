@@ -105,6 +105,34 @@ def picture_rows(
     return PictureRows(residual, jacobian, shape_jacobian, (root, lights))
 
 
+def colour_errors(
+    rig: LandmarkRig,  # of a person
+    motion: Tensor,  # (T, P)
+    pictures: Pictures,
+    seen: Tensor,  # (T, K) in [0, 1]
+    skin: Skin,
+    settings: PhotometricSettings,
+) -> Tensor:  # (T, K, 2) brightness and redness, shares of white
+    """Give what albedo and light leave unexplained."""
+    projection = project_landmarks(rig, motion, motion.new_tensor(pictures.focal_pixels), pictures.centre)
+    colours, _ = sample(pictures.level, projection.pixels, pictures.width, slopes=False)
+    basis = harmonics((projection.blend @ rig.normals[..., None]).squeeze(-1))
+    weights = seen / settings.sigma[0] ** 2
+    lights = frame_lights(colours, skin.albedo, basis, weights, skin.light, settings.light_sigma)
+    return (skin.albedo * (basis @ lights) - colours) @ motion.new_tensor(CHANNELS).T
+
+
+def with_noise(settings: PhotometricSettings, errors: Tensor, seen: Tensor) -> PhotometricSettings:
+    """Give the settings with the clip's own spread in their deviations: strands of hair, highlights, a coarse mesh."""
+    spread = [_TO_SIGMA * float(errors[..., channel][seen > _WELL_SEEN].abs().median()) for channel in range(2)]
+    sigma = tuple((least**2 + own**2) ** 0.5 for least, own in zip(settings.sigma, spread, strict=True))
+    return settings.model_copy(update={"sigma": sigma})
+
+
+_TO_SIGMA = 1.48  # standard deviations of a normal distribution in its median absolute value
+_WELL_SEEN = 0.5
+
+
 def _root_weights(error: Tensor, seen: Tensor, settings: PhotometricSettings) -> Tensor:  # (T, K, 1)
     count = settings.effective_samples / seen.shape[1]
     distance = error.square().mean(dim=-1)

@@ -3,8 +3,10 @@
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from emotag.head.mesh_render import rasterize, vertex_normals
+from emotag.camera import CAMERA_DISTANCE, Camera
+from emotag.head.mesh_render import rasterize
 from emotag.head.model import HeadModel
 from emotag.perception.geometry.surface import surface_faces
 
@@ -22,21 +24,17 @@ def sight(
     aspect: tuple[int, int],  # width and height of the picture
 ) -> Tensor:  # (T, K) in [0, 1]: 0 hidden, less than 1 at a grazing angle
     """Say how well each vertex is seen in each frame."""
-    from emotag.camera import Camera
-
     share = _SIDE / max(aspect)
     width, height = round(aspect[0] * share), round(aspect[1] * share)
-    faces, all_faces = surface_faces(head.to("cpu")), head.faces.cpu().numpy()
+    faces = surface_faces(head.to("cpu"))
     chosen = ids.cpu().numpy()
     pixels, depth = Camera(focal_length, width, height).project(vertices)
     projected = torch.cat((pixels, depth[..., None]), dim=-1).cpu().numpy()
-    posed = vertices.detach().cpu().numpy()
-    weights = np.zeros((len(posed), len(chosen)), np.float32)
-    for frame, points in enumerate(projected):
+    view = vertices.new_tensor([0.0, 0.0, CAMERA_DISTANCE]) - vertices[:, ids]
+    facings = (normals(vertices, head.faces)[:, ids] * normalize(view, dim=-1)).sum(dim=-1).cpu().numpy()
+    weights = np.zeros((len(projected), len(chosen)), np.float32)
+    for frame, (points, facing) in enumerate(zip(projected, facings, strict=True)):
         buffer = rasterize(points, faces, height, width).depth
-        normals = vertex_normals(posed[frame], all_faces)[chosen]
-        view = np.array([0.0, 0.0, 1.0]) - posed[frame][chosen]
-        facing = (normals * view).sum(axis=1) / np.linalg.norm(view, axis=1)
         x, y, z = points[chosen].T
         column, row = np.floor(x).astype(int), np.floor(y).astype(int)
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
@@ -46,3 +44,16 @@ def sight(
         seen = inside & (z <= nearest + _TOLERANCE + _SLOPE_TOLERANCE * pixel * fall)
         weights[frame] = seen * np.clip((facing - _FACING_NONE) / (_FACING_FULL - _FACING_NONE), 0, 1)
     return torch.from_numpy(weights).to(vertices)
+
+
+def normals(
+    vertices: Tensor,  # (T, V, 3)
+    faces: Tensor,  # (F, 3)
+) -> Tensor:  # (T, V, 3) unit, zero for a vertex without area
+    """Area-weighted vertex normals of many poses at once."""
+    a, b, c = (vertices[:, faces[:, corner]] for corner in range(3))
+    area = torch.linalg.cross(b - a, c - a)
+    total = torch.zeros_like(vertices)
+    for corner in range(3):
+        total.index_add_(1, faces[:, corner], area)
+    return normalize(total, dim=-1, eps=1e-20)
