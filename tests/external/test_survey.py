@@ -84,10 +84,8 @@ def test_every_task_with_a_choice_is_described(settings: PipelineSettings) -> No
     assert choices - {"shape"} <= set(tasks(available(settings)))  # `shape` takes what `track` brings
 
 
-@pytest.mark.xfail(strict=True, reason="VHAP is not in the settings tree yet")
-def test_engines_that_wait_for_their_settings(settings: PipelineSettings) -> None:
-    """Described, not yet to be chosen."""
-    assert set(described()) - set(available(settings)) == set()
+def test_every_described_engine_can_be_chosen(settings: PipelineSettings) -> None:
+    assert described() == available(settings)
 
 
 def test_needs_are_told_in_full(settings: PipelineSettings) -> None:

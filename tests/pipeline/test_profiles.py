@@ -84,8 +84,6 @@ ENGINES = {  # section of params.yaml: (engine, where the paper names it)
     "metrics.sync": ("syncnet", "§4.1, Table 1"),
 }
 
-WAITING = ("track",)
-
 
 def value(settings: PipelineSettings, name: str) -> Any:
     where, _, field = name.rpartition(".")
@@ -113,17 +111,16 @@ def test_a_number_of_the_paper(paper: PipelineSettings, name: str) -> None:
     assert found == expected and type(found) is type(expected), f"{name}: {where}"
 
 
-def engines_of_the_paper() -> list[Any]:
-    waits = pytest.mark.xfail(strict=True, reason="its settings are not in the tree yet")
-    return [pytest.param(task, marks=waits if task in WAITING else ()) for task in ENGINES]
-
-
-@pytest.mark.parametrize("task", engines_of_the_paper())
+@pytest.mark.parametrize("task", ENGINES)
 def test_an_engine_of_the_paper(paper: PipelineSettings, task: str) -> None:
     name, where = ENGINES[task]
     assert section(paper, task).engine == name, where
     (engine,) = [one for one in available(paper) if (one.task, one.name) == (task, name)]
     assert engine.paper
+
+
+def test_the_shape_is_vhaps_too(paper: PipelineSettings) -> None:
+    assert paper.shape.engine == "vhap", "VHAP's motions are of its own shapes"
 
 
 def test_the_profile_takes_the_papers_engine_wherever_there_is_one(paper: PipelineSettings) -> None:
