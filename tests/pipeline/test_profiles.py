@@ -8,6 +8,7 @@ import yaml
 
 from emotag.errors import InputError
 from emotag.external.catalogue import available, section, tasks
+from emotag.training.settings import LossWeights
 from pipeline.overlay import lay_over
 from pipeline.params import read_params, write_params
 from pipeline.profiles import apply_profile, with_profile
@@ -117,6 +118,15 @@ def test_an_engine_of_the_paper(paper: PipelineSettings, task: str) -> None:
     assert section(paper, task).engine == name, where
     (engine,) = [one for one in available(paper) if (one.task, one.name) == (task, name)]
     assert engine.paper
+
+
+@pytest.mark.parametrize("run", ["pretrain", "adapt"])
+def test_every_term_of_the_objective_is_decided(run: str) -> None:
+    """A term that is added to the objective later needs an answer here: is it in Eq. 10?"""
+    content = yaml.safe_load((ROOT / "profiles" / "paper.yaml").read_text())
+    assert set(content[run]["weights"]) == set(LossWeights.model_fields)
+    decided = {name.rpartition(".")[2] for name in PAPER | DECIDED if name.startswith(f"{run}.weights.")}
+    assert decided == set(LossWeights.model_fields)
 
 
 def test_the_shape_is_vhaps_too(paper: PipelineSettings) -> None:
