@@ -64,7 +64,7 @@ def overlay(params: CommentedMap, changes: Mapping[str, Any]) -> None:
 
 def _yaml() -> YAML:
     yaml = YAML()
-    yaml.width = 120
+    yaml.width = 4096
     yaml.preserve_quotes = True
     yaml.indent(mapping=2, sequence=2, offset=0)
     return yaml
