@@ -1,12 +1,13 @@
 """Speed of adaptation on this machine: where a step's time goes, at several batches, and the whole run.
 
-    python benchmarks/train.py [--device cuda] [--batches 1,4,16] [--whole 16] [--small] [--trace FILE]
+    python -m benchmarks.train [--device cuda] [--batches 1,4,16] [--whole 16] [--small] [--trace FILE]
 
 A person made of the open head and noise (benchmarks/synthetic.py) is adapted with every loss on. Three kinds of time:
-*sections* wait for the device around each part of a step, so they add up to more than a step takes; *a step* is the
-loop as it runs; *floor* is the rasterizer alone, forward and backward, on the same splats, window and channels. The
-batches in --whole run to the end and are scored on a clip that training did not see: PSNR of the head's window and
-LMD, the mouth's landmarks in pixels. Where every other time is extrapolated, the table says so.
+*sections* wait for the device around each part of a step, so they add up to more than a step takes (on CUDA in two
+rows: the halves of a step launched kernel by kernel, and replayed as graphs); *a step* is the loop as it runs; *floor*
+is the rasterizer alone, forward and backward, on the same splats, window and channels. The batches in --whole run to
+the end and are scored on a clip that training did not see: PSNR of the head's window and LMD, the mouth's landmarks in
+pixels. Where another time is extrapolated, the table says so.
 """
 
 import time
@@ -38,8 +39,8 @@ from emotag.training.settings import LearningRates, LossWeights, TrainingSetting
 from emotag.training.state import TrainingState, new_state
 
 SECTIONS = (
-    "data", "GRMN", "motion losses", "posing", "rasterizer", "picture losses", "geometry losses", "backward",
-    "optimizer",
+    "data", "first half, replayed", "GRMN", "motion losses", "posing", "splat losses", "rasterizer",
+    "second half, replayed", "picture losses", "geometry losses", "backward", "optimizer",
 )  # fmt: skip
 WEIGHTS = LossWeights(track=0.1, lips=1.0)
 RATE_BATCH = 4
@@ -71,26 +72,26 @@ def network(world: World, scene: Scene, frames: int) -> GRMN:
 
 
 def timed_steps(
-    world: World, start: dict[str, torch.Tensor], grmn: GRMN, batch: int, steps: int
+    world: World, start: dict[str, torch.Tensor], grmn: GRMN, batch: int, steps: int, graphs: bool
 ) -> tuple[float, Stopwatch]:
     """Seconds of a step as the loop runs it, and seconds by section of as many steps watched one by one."""
     device = world.scene.person.shape.device
     scene = fresh_scene(world)
     grmn.load_state_dict(start)
-    run(world, scene, grmn, batch, steps)
+    run(world, scene, grmn, batch, steps, graphs)
     watch = Stopwatch(device)
     with watch.running():
-        run(world, scene, grmn, batch, steps)
-    whole = run(world, scene, grmn, batch, steps)
+        run(world, scene, grmn, batch, steps, graphs)
+    whole = run(world, scene, grmn, batch, steps, graphs)
     for name in watch.seconds:
         watch.seconds[name] /= steps + WARM_STEPS
     return whole, watch
 
 
-def run(world: World, scene: Scene, grmn: GRMN, batch: int, steps: int) -> float:
+def run(world: World, scene: Scene, grmn: GRMN, batch: int, steps: int, graphs: bool = True) -> float:
     """Seconds of a step of the joint stage, without the run's first steps, in which kernels and clips are prepared."""
     device = scene.person.shape.device
-    settings = training((steps + WARM_STEPS) * batch, batch, 0)
+    settings = training((steps + WARM_STEPS) * batch, batch, 0, cuda_graphs=graphs)
     state = new_state(grmn, freeze_for_adaptation(grmn), [scene], settings)
     marks: list[float] = []
 
@@ -255,20 +256,18 @@ def main(
     ):
         table.add_column(column, justify="right")
     for batch in (int(text) for text in batches.split(",")):
-        step, watch = timed_steps(world, start, grmn, batch, steps)
         _, both = floor(world, batch, 10, geometry=True)
         _, plain = floor(world, batch, 10, geometry=False)
-        sections = [1e3 * watch.seconds[name] for name in SECTIONS]
-        table.add_row(
-            str(batch), *(f"{t:.2f}" for t in sections), f"{sum(sections):.2f}", f"{1e3 * step:.2f}",
-            f"{1e3 * step / batch:.3f}", f"{step * frames / batch:.1f} s*", f"{1e3 * both:.2f}", f"{both / step:.0%}",
-            f"{1e3 * plain:.2f}",
-        )  # fmt: skip
+        for graphs in (False, True) if place.type == "cuda" else (False,):
+            step, watch = timed_steps(world, start, grmn, batch, steps, graphs)
+            sections = [1e3 * watch.seconds[name] for name in SECTIONS]
+            table.add_row(
+                str(batch), *(f"{t:.2f}" if t else "" for t in sections), f"{sum(sections):.2f}", f"{1e3 * step:.2f}",
+                f"{1e3 * step / batch:.3f}", f"{step * frames / batch:.1f} s*", f"{1e3 * both:.2f}",
+                f"{both / step:.0%}", f"{1e3 * plain:.2f}",
+            )  # fmt: skip
     console.print(table)
     console.print("* extrapolated from the timed steps; floor: rasterizer alone with colour, depth and normals, or RGB")
-    if trace_file is not None:
-        trace(world, grmn, int(batches.split(",")[-1]), trace_file)
-
     result = Table(title=f"Whole runs of {frames:,} frames, scored on an unseen clip", title_justify="left")
     for column in ("batch", "rates ×", "seconds", "PSNR dB", "SSIM", "LMD px"):
         result.add_column(column, justify="right")
@@ -286,6 +285,8 @@ def main(
             str(batch), f"{settings.rate_scale:.2f}", f"{seconds:.1f}", f"{psnr:.2f}", f"{similarity:.4f}", f"{lmd:.3f}"
         )
     console.print(result)
+    if trace_file is not None:
+        trace(world, grmn, int(batches.split(",")[-1]), trace_file)
     if place.type == "cuda":
         console.print(f"device memory at most {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
 

@@ -88,7 +88,7 @@ def render_posed(
     with_geometry: bool = False,
 ) -> Render:
     """Render posed heads: see `render_head`."""
-    view, intrinsics = _optics(camera, window, vertices.device)
+    view, intrinsics = optics(camera, window, vertices.device)
     with section("posing"):
         posed = pose_splats(splats, vertices, faces, rotation, mouth, view_matrix=view if with_geometry else None)
     with section("rasterizer"):
@@ -108,6 +108,6 @@ def render_posed(
 
 
 @lru_cache(maxsize=256)
-def _optics(camera: Camera, window: Window, device: torch.device) -> tuple[Tensor, Tensor]:  # (4, 4), (3, 3)
-    """View matrix and intrinsics of a window, on the device: sending them there each time makes the host wait."""
+def optics(camera: Camera, window: Window, device: torch.device) -> tuple[Tensor, Tensor]:  # (4, 4), (3, 3)
+    """Give view matrix and intrinsics of a window; kept, since sending them to the device makes the host wait."""
     return camera.view_matrix(device), window.intrinsics(camera, device)

@@ -48,3 +48,14 @@ _NOTHING: AbstractContextManager[None] = nullcontext()
 def section(name: str) -> AbstractContextManager[None]:
     """Name a piece of work; measured only inside `Stopwatch.running`."""
     return _NOTHING if _active is None else _active.measure(name)
+
+
+@contextmanager
+def unmeasured() -> Iterator[None]:
+    """Measure nothing inside the block: where work is recorded and not done, nobody may wait for the device."""
+    global _active
+    before, _active = _active, None
+    try:
+        yield
+    finally:
+        _active = before

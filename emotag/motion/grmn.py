@@ -28,10 +28,9 @@ class Streams:
     audio: Tensor  # (B, T, W)
     expression: Tensor | None  # (B, T, W); None without a residual branch
 
-    def __getitem__(self, window: int) -> "Streams":
-        """Give one window, as a batch of one."""
-        one = slice(window, window + 1)
-        return Streams(self.audio[one], None if self.expression is None else self.expression[one])
+    def __getitem__(self, windows: slice | Tensor) -> "Streams":
+        """Give some of the windows."""
+        return Streams(self.audio[windows], None if self.expression is None else self.expression[windows])
 
     @staticmethod
     def cat(windows: "list[Streams]") -> "Streams":

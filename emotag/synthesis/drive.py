@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from emotag.avatar import FaceMotion, frozen_motion, render_posed
+from emotag.avatar import FaceMotion, frozen_motion, optics
 from emotag.camera import Camera
 from emotag.head.model import HeadModel
 from emotag.motion.motion import Motion
 from emotag.motion.windows import predict_sequence
-from emotag.posing import RestHead
-from emotag.splats.rasterize import Render
+from emotag.posing import RestHead, TrackedJoints
+from emotag.splats.posed import PosedSplats, pose_splats
+from emotag.splats.rasterize import Render, rasterize
 from emotag.synthesis.store import Avatar
 from emotag.timing import section
 from emotag.training.clip import HeadPose, Window
@@ -56,7 +57,49 @@ def speak(avatar: Avatar, audio: Tensor, cues: Cues) -> Motion:
     return predict_sequence(avatar.grmn, audio, cues.upper_face, avatar.person.identity)
 
 
-@torch.no_grad()
+class HeadRenderer:
+    """Renders an avatar's head in one window: what no frame changes is computed once."""
+
+    @torch.no_grad()
+    def __init__(self, head: HeadModel, avatar: Avatar, camera: Camera, window: Window) -> None:
+        self._faces, self._camera, self._window = head.faces, camera, window
+        self._person, self._splats, self._mouth = avatar.person, avatar.splats, avatar.grmn.mouth
+        self._rest = RestHead.of(head, avatar.person.shape)
+        self._basis = self._mouth.basis(self._splats.mouth_rest) if len(self._splats.mouth) else None
+
+    def track(self, pose: HeadPose) -> TrackedJoints:
+        """Work out where the joints of T frames are."""
+        return self._rest.track(pose)
+
+    @torch.no_grad()
+    def pose(
+        self,
+        motion: Motion | None,  # (B, …); None keeps the face at rest (the frozen baseline)
+        joints: TrackedJoints,  # B frames
+    ) -> PosedSplats:
+        """Move the splats."""
+        face = frozen_motion(self._person, len(joints.turn))
+        with section("posing"):
+            if motion is not None:
+                mouth = None
+                if self._basis is not None:
+                    mouth = self._mouth.fuse(motion.mouth_base, motion.mouth_residual, motion.gate, self._basis)
+                face = FaceMotion(face.expression + motion.expression, face.jaw + motion.jaw, mouth)
+            vertices = self._rest.vertices(joints, face.expression, face.jaw)
+            return pose_splats(self._splats, vertices, self._faces, joints.turn[:, 0], face.mouth)
+
+    @torch.no_grad()
+    def draw(self, posed: PosedSplats) -> Render:  # of B frames
+        """Render in one call of the rasterizer."""
+        window = self._window
+        view, intrinsics = optics(self._camera, window, posed.means.device)
+        with section("rasterizer"):
+            return rasterize(
+                posed.means, posed.quaternions, posed.scales, self._splats.opacities, self._splats.sh,
+                view, intrinsics, window.width, window.height,
+            )  # fmt: skip
+
+
 def render_sequence(
     head: HeadModel,
     avatar: Avatar,
@@ -67,22 +110,10 @@ def render_sequence(
     batch: int | None = None,
 ) -> Iterator[Render]:
     """Render the frames in order, inside `window`, `batch` at a time (None: as many as suit the device)."""
-    person, splats, grmn = avatar.person, avatar.splats, avatar.grmn
+    renderer = HeadRenderer(head, avatar, camera, window)
+    joints = renderer.track(pose)
     frames = len(pose.rotation)
     batch = batch or BATCHES.get(pose.rotation.device.type, CPU_BATCH)
-    rest = RestHead.of(head, person.shape)
-    tracked = rest.track(pose)
-    basis = grmn.mouth.basis(splats.mouth_rest) if len(splats.mouth) else None
     for start in range(0, frames, batch):
         part = slice(start, min(start + batch, frames))
-        face = frozen_motion(person, part.stop - part.start)
-        with section("posing"):
-            if motion is not None:
-                now = motion.frames(part)
-                mouth = None
-                if basis is not None:
-                    mouth = grmn.mouth.fuse(now.mouth_base, now.mouth_residual, now.gate, basis)
-                face = FaceMotion(face.expression + now.expression, face.jaw + now.jaw, mouth)
-            joints = tracked[part]
-            vertices = rest.vertices(joints, face.expression, face.jaw)
-        yield render_posed(splats, vertices, head.faces, joints.turn[:, 0], face.mouth, camera, window)
+        yield renderer.draw(renderer.pose(None if motion is None else motion.frames(part), joints[part]))

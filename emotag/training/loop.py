@@ -13,21 +13,14 @@ from emotag.head.model import HeadModel
 from emotag.progress import progress_bar
 from emotag.timing import section
 from emotag.training.ledger import Entry, Ledger
-from emotag.training.losses.total import refuse, weigh_terms
+from emotag.training.losses.total import Terms, objective, refuse
+from emotag.training.passes import Passes
 from emotag.training.prepared import Prepared
+from emotag.training.sample import draw
 from emotag.training.scene import Scene
 from emotag.training.settings import TrainingSettings
 from emotag.training.state import TrainingState, decay, load_checkpoint, save_checkpoint
-from emotag.training.step import (
-    Window,
-    appearance_terms,
-    draw,
-    guidance_terms,
-    motion_of,
-    pose_from_tracker,
-    predicted_motion,
-    weight_table,
-)
+from emotag.training.step import Window, weight_table
 from emotag.training.transfer import send
 
 LOG_STEPS = 10
@@ -66,7 +59,7 @@ def train(
         save = partial(save_checkpoint, checkpoint, key=key)
     device = state.scenes[0].person.shape.device
     table = weight_table(settings.weights)
-    prepared = Prepared(head, state.grmn)
+    passes = Passes(state.grmn, Prepared(head, state.grmn), settings)
     ledger = Ledger(LOG_STEPS if device.type == "cuda" else 1)
     since_saved = state.frames_seen
     with progress_bar(description, settings.frames) as bar:
@@ -77,19 +70,19 @@ def train(
                 before_step(state)
             decay(state, settings)
             scene = state.scenes[int(torch.randint(len(state.scenes), (), generator=state.generator))]
-            terms, square, rendered = _terms(state, scene, settings, prepared)
-            loss, names, values = weigh_terms(terms, table)
+            terms, square, rendered = _terms(state, scene, settings, passes)
+            loss = objective(terms, table)
             step = state.frames_seen
-            numbers = torch.cat((values, torch.stack((loss.detach(), square))))
+            numbers = torch.cat((terms.values.detach(), torch.stack((loss.detach(), square))))
             if device.type != "cuda":  # nothing is won by going on
-                refuse(step, names, numbers.tolist())
+                refuse(step, terms.names, numbers.tolist())
             _learn(state, loss, reduce_gradients)
             scene.frames_seen += rendered
             if rendered_by_all is not None:
                 rendered = rendered_by_all(rendered)
             state.frames_seen += rendered
             state.seconds += time.perf_counter() - started
-            ledger.add(Entry(step, names, numbers, _row(state, scene, settings)))
+            ledger.add(Entry(step, terms.names, numbers, _row(state, scene, settings)))
             bar.advance(rendered, _keep(state, ledger, wait=False))
             if after_step is not None:
                 after_step(state)
@@ -117,28 +110,22 @@ def _learn(state: TrainingState, loss: Tensor, reduce_gradients: Callable[[list[
 
 
 def _terms(
-    state: TrainingState, scene: Scene, settings: TrainingSettings, prepared: Prepared
-) -> tuple[dict[str, Tensor], Tensor, int]:  # terms, mean square error, rendered frames
-    grmn = state.grmn
-    length = min(grmn.settings.window, min(len(shot.features) for s in state.scenes for shot in s.shots))
+    state: TrainingState, scene: Scene, settings: TrainingSettings, passes: Passes
+) -> tuple[Terms, Tensor, int]:  # terms, mean square error, rendered frames
+    """Draw a step's frames and windows, and compare."""
     with section("data"):
+        length = min(state.grmn.settings.window, min(len(shot.features) for s in state.scenes for shot in s.shots))
         sample = draw(scene, length, settings.batch, state.generator)
         background = send(torch.rand(3, generator=state.generator), scene.person.shape.device)
-    terms: dict[str, Tensor] = {}
-    face = pose_from_tracker(scene, sample)
-    if scene.frames_seen >= settings.static_frames:
-        windows = [Window(scene, sample)]
+    windows, predicted = [Window(scene, sample)], False
+    joint = scene.frames_seen >= settings.static_frames
+    if joint:
         for _ in range(settings.motion_windows - 1):
             other = state.scenes[int(torch.randint(len(state.scenes), (), generator=state.generator))]
             windows.append(Window(other, draw(other, length, 0, state.generator)))
-        with section("GRMN"):
-            motion = motion_of(grmn, windows, prepared)
-            if float(torch.rand((), generator=state.generator)) >= settings.tracked_share:
-                face = predicted_motion(grmn, scene, motion.frames((0, sample.inside)), prepared)
-        with section("motion losses"):
-            terms = guidance_terms(grmn, windows, motion, prepared)
-    appearance, square = appearance_terms(scene, sample, face, settings, background, grmn.mouth.limits, prepared)
-    return {**terms, **appearance}, square, len(sample.inside)
+        predicted = float(torch.rand((), generator=state.generator)) >= settings.tracked_share
+    terms, square = passes.terms(windows, background, joint=joint, predicted=predicted)
+    return terms, square, len(sample.inside)
 
 
 def _row(state: TrainingState, scene: Scene, settings: TrainingSettings) -> dict[str, Any] | None:

@@ -6,9 +6,10 @@ import torch
 from emotag.avatar import render_posed
 from emotag.head.model import HeadModel
 from emotag.training.prepared import Prepared
+from emotag.training.sample import Sample
 from emotag.training.scene import Scene
 from emotag.training.state import TrainingState
-from emotag.training.step import Sample, Window, motion_of, posed_vertices, predicted_motion
+from emotag.training.step import Window, motion_of, posed_vertices, predicted_motion
 
 PICTURES = 4
 """Frames shown of each person."""
@@ -27,8 +28,7 @@ def training_pictures(head: HeadModel, state: TrainingState) -> tuple[list[np.nd
         length = min(state.grmn.settings.window, len(shot.features))
         for frame in torch.linspace(0, len(shot.features) - 1, PICTURES).round().long().tolist():
             start = min(max(0, frame - length // 2), len(shot.features) - length)
-            inside = torch.tensor([frame - start], device=shot.features.valid.device)
-            images.append(_pair(state, scene, Sample(shot, start, length, inside), prepared))
+            images.append(_pair(state, scene, Sample.of(shot, start, length, torch.tensor([frame - start])), prepared))
             captions.append(f"{scene.person.name}  frame {frame}")
     return images, captions
 

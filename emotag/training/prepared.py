@@ -10,13 +10,14 @@ from emotag.head.model import HeadModel
 from emotag.motion.grmn import GRMN, Streams
 from emotag.posing import RestHead, TrackedJoints
 from emotag.training.clip import ClipFeatures
+from emotag.training.sample import Sample, gather
 from emotag.training.scene import Scene, Shot
 
-WINDOWS_KEPT = 1024
+WINDOWS_KEPT = 256
 """Most windows of a clip whose encoded streams are kept, 64 KB each; a 5 s clip has 62."""
 
 BLOCK = 32
-"""Neighbouring windows that are encoded together, whichever of them is asked for."""
+"""Windows that are encoded at a time."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,11 @@ class Prepared:
     def __init__(self, head: HeadModel, grmn: GRMN) -> None:
         self.head = head
         self._grmn = grmn
-        self._fixed_streams = grmn.fixed_streams
+        self.fixed_streams = grmn.fixed_streams
         self._fixed_mouth = grmn.fixed_mouth
         self._heads: WeakIdKeyDictionary = WeakIdKeyDictionary()  # Person -> RestHead
         self._shots: WeakIdKeyDictionary = WeakIdKeyDictionary()  # ClipFeatures -> PreparedShot
-        self._windows: WeakIdKeyDictionary = WeakIdKeyDictionary()  # ClipFeatures -> {(length, block): Streams}
+        self._windows: WeakIdKeyDictionary = WeakIdKeyDictionary()  # ClipFeatures -> {length: Streams}
         self._bases: WeakIdKeyDictionary = WeakIdKeyDictionary()  # Splats -> (rank, M, 10)
 
     def rest(self, scene: Scene) -> RestHead:
@@ -67,33 +68,33 @@ class Prepared:
         found: PreparedShot = self._shots[features]
         return found
 
-    def streams(self, windows: list[tuple[ClipFeatures, int]], length: int) -> Streams:
-        """Encode windows of `length` frames, each given by its clip and first frame.
-
-        Where the encoders are frozen, clips of up to WINDOWS_KEPT windows are encoded once.
-        """
-        if self._fixed_streams and all(len(features) - length < WINDOWS_KEPT for features, _ in windows):
-            kept = [self._kept(features, length, start) for features, start in windows]
+    def streams(self, samples: list[Sample]) -> Streams:
+        """Encode windows of one length. Where the encoders are frozen, clips of up to WINDOWS_KEPT are encoded once."""
+        length = samples[0].length
+        clips = [sample.shot.features for sample in samples]
+        if self.fixed_streams and all(len(features) - length < WINDOWS_KEPT for features in clips):
+            kept = [self._kept(features, length)[sample.first] for features, sample in zip(clips, samples)]
             return kept[0] if len(kept) == 1 else Streams.cat(kept)
-        rows = [slice(start, start + length) for _, start in windows]
-        audio, upper_face = (
-            torch.stack([getattr(features, name)[part] for (features, _), part in zip(windows, rows)])
-            for name in ("audio", "upper_face")
-        )
-        return self._grmn.streams(audio, upper_face)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.fixed_streams):
+            return self._grmn.streams(gather(samples, "audio"), gather(samples, "upper_face"))
 
     @torch.no_grad()
-    def _kept(self, features: ClipFeatures, length: int, start: int) -> Streams:  # of one window
-        blocks: dict[tuple[int, int], Streams] = self._windows.setdefault(features, {})
-        block = start // BLOCK
-        if (length, block) not in blocks:
-            starts = range(BLOCK * block, min(BLOCK * (block + 1), len(features) - length + 1))
-            audio, upper_face = (
-                torch.stack([rows[first : first + length] for first in starts])
-                for rows in (features.audio, features.upper_face)
-            )
-            blocks[length, block] = self._grmn.streams(audio, upper_face)
-        return blocks[length, block][start - BLOCK * block]
+    def _kept(self, features: ClipFeatures, length: int) -> Streams:
+        """Encode every window of a clip."""
+        kept: dict[int, Streams] = self._windows.setdefault(features, {})
+        if length not in kept:
+            starts = range(len(features) - length + 1)
+            blocks = [
+                self._grmn.streams(
+                    *(
+                        torch.stack([rows[start : start + length] for start in starts[first : first + BLOCK]])
+                        for rows in (features.audio, features.upper_face)
+                    )
+                )
+                for first in range(0, len(starts), BLOCK)
+            ]
+            kept[length] = Streams.cat(blocks)
+        return kept[length]
 
     def mouth_basis(self, scene: Scene) -> Tensor:  # (rank, M, 10)
         """Give the spatial modes of the person's mouth splats; kept where the mouth decoder is frozen."""

@@ -100,6 +100,9 @@ class TrainingSettings(Settings):
     seed: int = 0
     """Seed of every random choice."""
 
+    cuda_graphs: bool = True
+    """On CUDA, adaptation replays the two halves of a step as graphs, a quarter of the time of launching them."""
+
     checkpoint_frames: int = 2000
     """Frames between checkpoints (kept outside the stage's outputs, so that a killed run resumes)."""
 

@@ -1,16 +1,19 @@
-"""One training step: which frames, how they are posed and rendered, what is compared."""
+"""One training step in two halves, with the rasterizer between: the head's motion and pose, and the pictures.
+
+Both are functions of tensors alone, and the loop may replay them as graphs (see emotag/training/passes.py).
+"""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from emotag.avatar import FaceMotion, render_posed
+from emotag.avatar import FaceMotion, optics
 from emotag.motion.grmn import GRMN
 from emotag.motion.motion import Motion
 from emotag.motion.mouth import MouthOffsets
 from emotag.posing import TrackedJoints
+from emotag.splats.posed import PosedSplats, pose_splats
 from emotag.splats.rasterize import Render
 from emotag.timing import section
 from emotag.training.lip_windows import lip_points
@@ -26,32 +29,12 @@ from emotag.training.losses.regularisers import (
 )
 from emotag.training.losses.render import weigh
 from emotag.training.prepared import Prepared
+from emotag.training.sample import Sample, gather, stacked
 from emotag.training.scene import Scene, Shot, tracked_motion
-from emotag.training.settings import LossWeights, TrainingSettings
-from emotag.training.transfer import on_host, send
+from emotag.training.settings import LossWeights
 
 GEOMETRY_ALPHA = 0.5
 """Rendered opacity above which a pixel has a depth and a normal worth comparing."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The frames of a step, and the window of features they stand in."""
-
-    shot: Shot
-    start: int  # first frame of the window
-    length: int  # frames in the window
-    inside: Tensor  # (B,) frames to render, relative to `start`
-
-    @cached_property
-    def index(self) -> Tensor:
-        """(B,) frames of the clip."""
-        return self.inside + self.start
-
-    @property
-    def rows(self) -> slice:
-        """The window's frames of the clip."""
-        return slice(self.start, self.start + self.length)
 
 
 @dataclass(frozen=True)
@@ -62,40 +45,14 @@ class Window:
     sample: Sample
 
 
-def draw(scene: Scene, window: int, batch: int, generator: torch.Generator) -> Sample:
-    """Draw a clip (longer ones more often), a window of its features, and `batch` valid frames in the window.
-
-    Frames to render are drawn from those that the clip holds at the moment, and the window around them; a `batch` of 0
-    asks for a window alone, which may stand anywhere in the clip.
-    """
-    held = [shot.frames.resident if batch else range(len(shot.features)) for shot in scene.shots]
-    lengths = torch.tensor([float(len(rows)) for rows in held])
-    chosen = int(torch.multinomial(lengths, 1, generator=generator))
-    shot, rows = scene.shots[chosen], held[chosen]
-    frames = len(shot.features)
-    length = min(window, frames)
-    valid = torch.zeros(frames, dtype=torch.bool)
-    valid[rows.start : rows.stop] = on_host(shot.features.valid)[rows.start : rows.stop]
-    # A window around a frame that is known to be valid always holds one.
-    anchors = valid.nonzero().squeeze(-1)
-    anchor = int(anchors[int(torch.randint(len(anchors), (), generator=generator))])
-    low, high = sorted((rows.start, rows.stop - length))  # inside the held frames, or around them when they are fewer
-    first, last = max(0, anchor - length + 1, low), min(anchor, frames - length, high)
-    start = int(torch.randint(first, last + 1, (), generator=generator))
-    usable = valid[start : start + length].nonzero().squeeze(-1)
-    order = torch.randperm(len(usable), generator=generator)[:batch]
-    return Sample(shot, start, length, send(usable[order], shot.features.valid.device))
-
-
 def motion_of(
     grmn: GRMN,
     windows: list[Window],  # W, of one length
     prepared: Prepared,
 ) -> Motion:  # (W, L, …)
     """Run the motion network on the windows of several people at once."""
-    identity = _stacked([window.scene.person.identity for window in windows])
-    places = [(window.sample.shot.features, window.sample.start) for window in windows]
-    return grmn.branches(prepared.streams(places, windows[0].sample.length), identity)
+    identity = stacked([window.scene.person.identity for window in windows])
+    return grmn.branches(prepared.streams([window.sample for window in windows]), identity)
 
 
 def guidance_terms(
@@ -105,33 +62,25 @@ def guidance_terms(
     prepared: Prepared,
 ) -> dict[str, Tensor]:
     """L_KL, L_score and the tracker's supervision over all frames of all windows (Eq. 12, 13)."""
-    valid = _rows(windows, "valid")
+    samples = [window.sample for window in windows]
+    valid = gather(samples, "valid")
     shots = [prepared.shot(window.scene, window.sample.shot) for window in windows]
 
     def tracked(name: str) -> Tensor:
-        return _stacked([getattr(shot, name)[window.sample.rows] for shot, window in zip(shots, windows)])
+        return stacked([getattr(shot, name)[sample.rows] for shot, sample in zip(shots, samples)])
 
     scale = (grmn.expression_scale, grmn.jaw_scale)
     terms = {"track": track_loss(motion.expression, motion.jaw, tracked("expression"), tracked("jaw"), *scale, valid)}
     people = [window.scene.person for window in windows]
-    expression = _stacked([person.neutral_expression for person in people])[:, None] + motion.expression
-    jaw = _stacked([person.neutral_jaw for person in people])[:, None] + motion.jaw
+    expression = stacked([person.neutral_expression for person in people])[:, None] + motion.expression
+    jaw = stacked([person.neutral_jaw for person in people])[:, None] + motion.jaw
     terms["lips"] = lip_loss(lip_points([w.scene.lips for w in windows], expression, jaw), tracked("lips"), valid)
     if grmn.settings.use_residual:
-        terms["kl"] = emotion_kl(motion.emotion_logits, _rows(windows, "emotion"), valid)
+        terms["kl"] = emotion_kl(motion.emotion_logits, gather(samples, "emotion"), valid)
         terms["score"] = (
-            gate_score(motion.gate, _rows(windows, "intensity"), valid) if grmn.settings.use_gate else 0 * terms["kl"]
+            gate_score(motion.gate, gather(samples, "intensity"), valid) if grmn.settings.use_gate else 0 * terms["kl"]
         )
     return terms
-
-
-def _rows(windows: list[Window], name: str) -> Tensor:  # (W, L, …)
-    """Give the windows of a feature."""
-    return _stacked([getattr(window.sample.shot.features, name)[window.sample.rows] for window in windows])
-
-
-def _stacked(tensors: list[Tensor]) -> Tensor:
-    return tensors[0][None] if len(tensors) == 1 else torch.stack(tensors)
 
 
 def predicted_motion(
@@ -157,42 +106,65 @@ def posed_vertices(
     return prepared.rest(scene).vertices(joints, face.expression, face.jaw), joints
 
 
-def appearance_terms(
-    scene: Scene,
-    sample: Sample,
-    face: FaceMotion,
-    settings: TrainingSettings,
-    background: Tensor,  # (3,)
-    mouth_limits: Tensor,  # (10,) MouthDecoder.limits
+def head_half(
+    grmn: GRMN,
+    windows: list[Window],  # the first is the one whose frames are rendered
     prepared: Prepared,
+    *,
+    joint: bool,
+    predicted: bool,
+    with_geometry: bool,
+) -> tuple[PosedSplats, Tensor, dict[str, Tensor]]:  # splats of B frames, opacities (N,), terms
+    """Move and pose the splats, and compare what needs no picture.
+
+    `joint`: the motion network learns (EmoTaG §3.3); `predicted`: it also moves the face, which otherwise is as
+    tracked. `with_geometry` adds the splats' normals.
+    """
+    scene, sample = windows[0].scene, windows[0].sample
+    face = tracked_motion(sample.shot.features, sample.index)
+    terms: dict[str, Tensor] = {}
+    if joint:
+        with section("GRMN"):
+            motion = motion_of(grmn, windows, prepared)
+            if predicted:
+                face = predicted_motion(grmn, scene, motion.frames((0, sample.inside)), prepared)
+        with section("motion losses"):
+            terms = guidance_terms(grmn, windows, motion, prepared)
+    with section("posing"):
+        vertices, joints = posed_vertices(scene, sample, face, prepared)
+        frames = sample.shot.frames
+        view, _ = optics(frames.camera, frames.window, vertices.device)
+        posed = pose_splats(
+            scene.splats, vertices, prepared.head.faces, joints.turn[:, 0], face.mouth, view if with_geometry else None
+        )
+        opacities = scene.splats.opacities
+    with section("splat losses"):
+        terms["position"] = position_penalty(scene.splats.means)
+        terms["scale"] = scale_penalty(scene.splats.log_scales)
+        if face.mouth is not None:
+            terms["mouth"] = mouth_penalty(face.mouth, grmn.mouth.limits)
+    return posed, opacities, terms
+
+
+def picture_half(
+    shot: Shot,
+    index: Tensor,  # (B,) frames of the clip
+    render: Render,
+    background: Tensor,  # (3,)
+    weights: LossWeights,
 ) -> tuple[dict[str, Tensor], Tensor]:  # terms, mean square error of the head's window
-    """Render the frames and compare: L_render, L_geo where the clip has geometry, and what keeps splats sane.
+    """Compare the rendered frames: L_render, and L_geo where depth and normals were rendered.
 
     The head is compared over a plain random background on both sides, so that opacity is learnt and nothing of the
     torso or the room is.
     """
-    shot, index, weights = sample.shot, sample.index, settings.weights
-    with section("posing"):
-        vertices, joints = posed_vertices(scene, sample, face, prepared)
-    with_geometry = shot.geometry is not None and (weights.depth > 0 or weights.normal > 0)
-    frames = shot.frames
-    render = render_posed(
-        scene.splats, vertices, prepared.head.faces, joints.turn[:, 0], face.mouth, frames.camera, frames.window,
-        with_geometry=with_geometry,
-    )  # fmt: skip
     with section("data"):
-        colour, alpha = frames.select(index)
+        colour, alpha = shot.frames.select(index)
         truth = torch.lerp(background, colour, alpha)
     with section("picture losses"):
         apart = difference(render.over(background), truth)
-        terms = {
-            "render": weigh(apart, weights.dssim),
-            "position": position_penalty(scene.splats.means),
-            "scale": scale_penalty(scene.splats.log_scales),
-        }
-        if face.mouth is not None:
-            terms["mouth"] = mouth_penalty(face.mouth, mouth_limits)
-    if with_geometry:
+        terms = {"render": weigh(apart, weights.dssim)}
+    if render.depth is not None:
         with section("geometry losses"):
             terms |= geometry_terms(shot, index, render, alpha)
     return terms, apart.square
@@ -229,8 +201,3 @@ def weight_table(weights: LossWeights) -> dict[str, float]:
         "scale": weights.scale,
         "mouth": weights.mouth,
     }
-
-
-def pose_from_tracker(scene: Scene, sample: Sample) -> FaceMotion:
-    """Give the face of a step's frames as tracked (the appearance stage of the curriculum)."""
-    return tracked_motion(sample.shot.features, sample.index)

@@ -1,15 +1,20 @@
 """What training keeps instead of computing it each step is what it would have computed."""
 
+from dataclasses import replace
+
 import torch
 
+from emotag.camera import Camera
 from emotag.head.lips import Lips
 from emotag.head.model import HeadModel
 from emotag.motion.grmn import GRMN, freeze_for_adaptation
 from emotag.motion.settings import MotionSettings
 from emotag.training import prepared as module
-from emotag.training.clip import ClipFeatures, HeadPose
+from emotag.training.clip import ClipFeatures, ClipFrames, HeadPose, Window
 from emotag.training.lip_windows import lip_points
 from emotag.training.prepared import Prepared
+from emotag.training.sample import Sample
+from emotag.training.scene import Shot
 
 FRAMES, LENGTH = 50, 12
 
@@ -26,6 +31,13 @@ def make() -> tuple[GRMN, ClipFeatures]:
     return GRMN(settings, 5, 8, 6, 6), features
 
 
+def samples(features: ClipFeatures, starts: list[int]) -> list[Sample]:
+    frames = ClipFrames(Window(0, 0, 16, 16), Camera(2.0, 16, 16), *(torch.zeros(FRAMES, 16, 16, c) for c in (3, 1)))
+    shot = Shot(features, frames)
+    known = [Sample.of(shot, start, LENGTH, torch.tensor([0])) for start in starts]
+    return [*known[:-1], replace(known[-1], start=None)]  # one whose start only the device knows
+
+
 def expected(grmn: GRMN, features: ClipFeatures, starts: list[int]) -> torch.Tensor:
     rows = [slice(start, start + LENGTH) for start in starts]
     return grmn.streams(
@@ -38,20 +50,18 @@ def test_kept_windows_are_those_that_the_frozen_network_encodes(synthetic_head: 
     freeze_for_adaptation(grmn)
     prepared = Prepared(synthetic_head, grmn)
     for starts in ([0], [31, 32, 38], [5]):
-        streams = prepared.streams([(features, start) for start in starts], LENGTH)
+        streams = prepared.streams(samples(features, starts))
         assert not streams.audio.requires_grad
         torch.testing.assert_close(streams.audio, expected(grmn, features, starts), atol=1e-5, rtol=1e-5)
 
 
 def test_long_clips_and_networks_that_learn_are_encoded_each_time(synthetic_head: HeadModel, monkeypatch) -> None:
     grmn, features = make()
-    assert Prepared(synthetic_head, grmn).streams([(features, 3)], LENGTH).audio.requires_grad
+    assert Prepared(synthetic_head, grmn).streams(samples(features, [3])).audio.requires_grad
     freeze_for_adaptation(grmn)
     monkeypatch.setattr(module, "WINDOWS_KEPT", 10)
     prepared = Prepared(synthetic_head, grmn)
-    torch.testing.assert_close(
-        prepared.streams([(features, 3), (features, 7)], LENGTH).audio, expected(grmn, features, [3, 7])
-    )
+    torch.testing.assert_close(prepared.streams(samples(features, [3, 7])).audio, expected(grmn, features, [3, 7]))
 
 
 def test_lips_of_several_people_are_those_of_each(synthetic_head: HeadModel) -> None:

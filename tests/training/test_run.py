@@ -19,7 +19,7 @@ from emotag.training.losses.regularisers import lip_loss
 from emotag.training.pretrain import make_network, pretrain
 from emotag.training.scene import Geometry, Scene, Shot, make_scene
 from emotag.training.settings import LossWeights, TrainingSettings
-from emotag.training.step import draw
+from emotag.training.sample import draw
 
 FRAMES, SIZE, SPLATS = 24, 48, 600
 MOTION = MotionSettings(

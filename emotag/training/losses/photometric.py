@@ -74,7 +74,7 @@ class _Fused(torch.autograd.Function):
         keep = ctx.needs_input_grad[0]
 
         grid = (rows, _blocks(length, _ROW_BLOCK))
-        moments = image.new_empty(5, rows, inner)
+        moments = image.new_empty(4, rows, inner)
         sums = image.new_empty(grid[0] * grid[1], 2)
         blur_rows[grid](
             image, truth, weights, moments, sums, length, inner, channels, rows * inner, TAPS=WINDOW, BLOCK=_ROW_BLOCK

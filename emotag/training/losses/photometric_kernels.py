@@ -14,7 +14,7 @@ def blur_rows(
     image,  # (rows, length)
     truth,  # (rows, length)
     weights,  # (TAPS,)
-    moments,  # (5, rows, inner) of x, y, x², y², xy, blurred along rows
+    moments,  # (4, rows, inner) of x, y, x² + y², xy, blurred along rows
     sums,  # (programs, 2): Σ |x − y|, Σ (x − y)² of this program's values
     length,
     inner,
@@ -30,8 +30,7 @@ def blur_rows(
     inside = column < inner
     mean_x = tl.zeros((BLOCK,), tl.float32)
     mean_y = tl.zeros((BLOCK,), tl.float32)
-    square_x = tl.zeros((BLOCK,), tl.float32)
-    square_y = tl.zeros((BLOCK,), tl.float32)
+    square = tl.zeros((BLOCK,), tl.float32)
     product = tl.zeros((BLOCK,), tl.float32)
     for tap in tl.static_range(TAPS):
         weight = tl.load(weights + tap)
@@ -39,15 +38,13 @@ def blur_rows(
         y = tl.load(truth + source + tap * channels, mask=inside, other=0.0)
         mean_x += weight * x
         mean_y += weight * y
-        square_x += weight * x * x
-        square_y += weight * y * y
+        square += weight * (x * x + y * y)
         product += weight * x * y
     target = moments + row * inner + column
     tl.store(target, mean_x, mask=inside)
     tl.store(target + plane, mean_y, mask=inside)
-    tl.store(target + 2 * plane, square_x, mask=inside)
-    tl.store(target + 3 * plane, square_y, mask=inside)
-    tl.store(target + 4 * plane, product, mask=inside)
+    tl.store(target + 2 * plane, square, mask=inside)
+    tl.store(target + 3 * plane, product, mask=inside)
     present = column < length
     difference = tl.load(image + source, mask=present, other=0.0) - tl.load(truth + source, mask=present, other=0.0)
     program = row * tl.num_programs(1) + tl.program_id(1)
@@ -57,7 +54,7 @@ def blur_rows(
 
 @triton.jit
 def similarity_columns(
-    moments,  # (5, frames, height, inner)
+    moments,  # (4, frames, height, inner)
     weights,  # (TAPS,)
     partial,  # (3, frames, height − TAPS + 1, inner): ∂S/∂E[x], ∂S/∂E[x²], ∂S/∂E[xy]; written if KEEP
     sums,  # (programs,): Σ S
@@ -81,23 +78,21 @@ def similarity_columns(
     source = moments + (frame * height + line[:, None]) * inner + column[None, :]
     mean_x = tl.zeros((LINES, BLOCK), tl.float32)
     mean_y = tl.zeros((LINES, BLOCK), tl.float32)
-    square_x = tl.zeros((LINES, BLOCK), tl.float32)
-    square_y = tl.zeros((LINES, BLOCK), tl.float32)
+    square = tl.zeros((LINES, BLOCK), tl.float32)
     product = tl.zeros((LINES, BLOCK), tl.float32)
     for tap in tl.static_range(TAPS):
         weight = tl.load(weights + tap)
         here = source + tap * inner
         mean_x += weight * tl.load(here, mask=inside, other=0.0)
         mean_y += weight * tl.load(here + plane, mask=inside, other=0.0)
-        square_x += weight * tl.load(here + 2 * plane, mask=inside, other=0.0)
-        square_y += weight * tl.load(here + 3 * plane, mask=inside, other=0.0)
-        product += weight * tl.load(here + 4 * plane, mask=inside, other=0.0)
+        square += weight * tl.load(here + 2 * plane, mask=inside, other=0.0)
+        product += weight * tl.load(here + 3 * plane, mask=inside, other=0.0)
     means = mean_x * mean_y
     squares = mean_x * mean_x + mean_y * mean_y
     a1 = 2 * means + c1
     a2 = 2 * (product - means) + c2
     b1 = squares + c1
-    b2 = square_x + square_y - squares + c2
+    b2 = square - squares + c2
     bottom = 1 / (b1 * b2)
     value = a1 * a2 * bottom
     program = (frame * tl.num_programs(1) + tl.program_id(1)) * tl.num_programs(2) + tl.program_id(2)

@@ -1,11 +1,23 @@
 """The objective as one number, and the guard against terms that are not numbers."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
 
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Terms of the objective, side by side."""
+
+    names: tuple[str, ...]
+    values: Tensor  # (n,)
+
+    def __add__(self, other: "Terms") -> "Terms":
+        return Terms(self.names + other.names, torch.cat((self.values, other.values)))
 
 
 def total(
@@ -16,24 +28,29 @@ def total(
     """Σ weight · term (EmoTaG Eq. 10). A term of weight 0 takes no part; one without a weight raises KeyError.
 
     Raises FloatingPointError, naming the step and every term that is NaN or infinite. That waits for the device:
-    a training loop calls `weigh_terms`, and `refuse` when the values have come.
+    a training loop calls `objective`, and `refuse` when the values have come.
     """
-    loss, names, values = weigh_terms(terms, weights)
-    refuse(step, names, values.tolist())
-    return loss
+    used = stack_terms(terms, weights)
+    if not used.names:
+        raise ValueError(f"step {step}: no term of the objective has a weight")
+    refuse(step, used.names, used.values.tolist())
+    return objective(used, weights)
 
 
-def weigh_terms(
-    terms: Mapping[str, Tensor],  # name -> ()
+def stack_terms(
+    terms: Mapping[str, Tensor],  # name -> (); at least one
     weights: Mapping[str, float],
-) -> tuple[Tensor, tuple[str, ...], Tensor]:  # (), the n names that take part, (n,) their values, detached
-    """Give the objective and the terms it is made of. Raises ValueError when no term has a weight."""
+) -> Terms:
+    """Give the terms that have a weight."""
     used = {name: value for name, value in terms.items() if weights[name] != 0}
-    if not used:
-        raise ValueError("no term of the objective has a weight")
-    values = torch.stack(list(used.values()))
-    names = tuple(used)
-    return values @ _vector(tuple(weights[name] for name in names), values.dtype, values.device), names, values.detach()
+    values = torch.stack(list(used.values())) if used else next(iter(terms.values())).new_empty(0)
+    return Terms(tuple(used), values)
+
+
+def objective(terms: Terms, weights: Mapping[str, float]) -> Tensor:  # ()
+    """Give Σ weight · term (EmoTaG Eq. 10)."""
+    values = terms.values
+    return values @ _vector(tuple(weights[name] for name in terms.names), values.dtype, values.device)
 
 
 def refuse(step: int, names: Sequence[str], values: Sequence[float]) -> None:
