@@ -166,10 +166,10 @@ def test_pictures_bring_back_what_landmarks_hold_back(head: HeadModel, albedo: t
     person, motion = make_person(head), make_motion(head)
     images = film(head, person, motion, albedo)
     seen = observe(head, person, motion, held_back=0.5)
-    settings = TrackSettings()
+    settings, trusting = TrackSettings(), SETTINGS.model_copy(update={"effective_samples": 1000.0})
     by_landmarks = fit_track(seen, head, person, settings)
     painted = replace(person, albedo=albedo, light=LIGHT)
-    refine = MotionRefinement(lambda frames: images[frames], head, painted, SIZE, SIZE, SETTINGS)
+    refine = MotionRefinement(lambda frames: images[frames], head, painted, SIZE, SIZE, trusting)
     told: list[int] = []
     by_pictures = fit_track(seen, head, painted, settings, advance=told.append, refine=refine)
     before, after = refine.residuals()

@@ -41,8 +41,8 @@ class MotionProblem:
         self._others = others
         self._root_weights: list[tuple[Tensor, ...]] = []
 
-    def with_terms(self, *others: FrameTerm, firmness: float = 1.0) -> "MotionProblem":
-        """Give the same problem with other terms beside the landmarks, and its smoothness times a factor."""
+    def with_terms(self, *others: FrameTerm, firmness: Tensor | float = 1.0) -> "MotionProblem":
+        """Give the same problem with other terms beside the landmarks, and its smoothness times factors (P,)."""
         return MotionProblem(self._rig, self._data, self._prior, firmness * self._smoothness, others)
 
     def linearise(self, x: Tensor) -> tuple[BandedSystem, Tensor, float]:

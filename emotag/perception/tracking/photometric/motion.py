@@ -16,7 +16,16 @@ from emotag.perception.tracking.photometric.samples import sample_vertices, vert
 from emotag.perception.tracking.photometric.settings import PhotometricSettings
 from emotag.perception.tracking.photometric.term import Pictures, Skin, colour_errors, picture_rows, with_noise
 from emotag.perception.tracking.photometric.visibility import normals, sight
-from emotag.perception.tracking.rig import EXPRESSION, EYES, JAW, ROTATION, TRANSLATION, LandmarkRig, project_landmarks
+from emotag.perception.tracking.rig import (
+    EXPRESSION,
+    EYES,
+    JAW,
+    N_POSE,
+    ROTATION,
+    TRANSLATION,
+    LandmarkRig,
+    project_landmarks,
+)
 from emotag.perception.tracking.track import PersonShape
 
 _BATCH = 16  # frames whose Jacobian is held at once
@@ -102,10 +111,19 @@ class MotionRefinement:
             errors = self._errors_of(level, motion, seen, skin, _spread(len(motion)))
             settings = with_noise(self._settings, errors, seen[_spread(len(motion))])
             term = MotionTerm(self._rig, level, seen, skin, settings)
-            firmer = problem.with_terms(term, firmness=settings.smoothness)
+            firmer = problem.with_terms(term, firmness=self._firmness(motion))
             motion = minimise(firmer, motion, settings.iterations, settings.tolerance).x
         self._errors.append((len(motion), *(self._error(level, one, seen) for one in (before, motion))))
         return motion
+
+    def _firmness(self, motion: Tensor) -> Tensor:  # (P,)
+        """Pictures say nothing about gaze and lids: these stay as free as they are by landmarks."""
+        factor = motion.new_full(motion.shape[1:], self._settings.smoothness)
+        factor[EYES] = 1.0
+        for index, name in enumerate(self._head.expression_names):
+            if name.startswith(("eyeBlink", "eyeLook")):
+                factor[N_POSE + index] = 1.0
+        return factor
 
     def residuals(self) -> tuple[float, float]:
         """Give the root mean square error of brightness before and after, over all chunks refined, shares of white."""

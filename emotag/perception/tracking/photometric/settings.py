@@ -17,7 +17,7 @@ class PhotometricSettings(Settings):
     sigma: tuple[float, float] = (0.02, 0.01)
     """Least standard deviation of brightness and of redness around albedo times light; a clip's own spread is added."""
 
-    effective_samples: float = Field(100, gt=0)
+    effective_samples: float = Field(70, gt=0)
     """How many independent points they count for: wrinkles, shadows and a wrong albedo err over whole patches."""
 
     cauchy: float = Field(2.0, gt=0)
@@ -26,8 +26,9 @@ class PhotometricSettings(Settings):
     light_sigma: float = Field(0.05, gt=0)
     """How far each coefficient of the light may leave the clip's in one frame: shadows that the head throws."""
 
-    smoothness: float = Field(3.0, gt=0)
-    """How much firmer than by landmarks alone motion is held together in time, as a factor of precision."""
+    smoothness: float = Field(4.0, gt=0)
+    """How much firmer than by landmarks alone motion is held together in time, as a factor of precision.
+    Gaze and blinks are left as free as they were."""
 
     iterations: int = Field(4, ge=1)
     """Most Gauss-Newton steps at each level."""
