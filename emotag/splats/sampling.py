@@ -19,12 +19,20 @@ _LOCAL_SCALES = (1e-3, 10.0)  # units of the triangle: smallest and largest firs
 
 
 @dataclass(frozen=True)
+class Outline:
+    """Places off the mesh that the video shows as the head's: hair, mostly."""
+
+    triangles: Tensor  # (P,) the triangle that each place rides on
+    places: Tensor  # (P, 3) in the triangle's frame, in its units
+    weight: float  # of all of them together, in the unit of Importance.weight
+
+
+@dataclass(frozen=True)
 class Importance:
     """What a video shows of each triangle."""
 
     weight: Tensor  # (F,) ≥ 0: pixels of the triangle, those with detail counted more
-    outside: Tensor  # (F,) 0-1: share of the weight that lies outside of the mesh, off its outline
-    reach: Tensor  # (F,) metres: how far outside
+    outline: Outline
 
 
 def sample_splats(
@@ -44,13 +52,15 @@ def sample_splats(
     corners = neutral[faces]  # (F, 3, 3)
     areas = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]).norm(dim=-1).numpy() / 2
     allowed = np.ones(len(faces), dtype=bool) if excluded is None else ~excluded.cpu().numpy()
-    triangles = torch.from_numpy(_allocate(areas, allowed & (areas > 0), settings, importance, generator))
-
-    weights = torch.from_numpy(_barycentric(triangles.numpy())).to(neutral.dtype)
+    allowed &= areas > 0
+    off = _off_the_mesh(allowed, settings, importance)
+    on = torch.from_numpy(_allocate(areas, allowed, settings.count - len(off[0]), settings, importance, generator))
+    triangles = torch.cat((on, off[0]))
+    weights = torch.from_numpy(_barycentric(on.numpy())).to(neutral.dtype)
     frames = triangle_frames(neutral[None], faces[triangles])
-    centres = (corners[triangles] * weights[..., None]).sum(dim=1)
-    if importance is not None:
-        centres = centres + _outwards(frames.rotation[0, :, :, 1], triangles, importance, generator)
+    inside = (corners[on] * weights[..., None]).sum(dim=1)
+    turned = (frames.rotation[0, len(on) :] @ off[1].to(neutral.dtype)[..., None]).squeeze(-1)
+    centres = torch.cat((inside, frames.centre[0, len(on) :] + frames.scale[0, len(on) :, None] * turned))
 
     moved = mouth_triangles(head).cpu()
     if settings.rigid_teeth:
@@ -73,20 +83,21 @@ def sample_splats(
 def _allocate(
     areas: np.ndarray,  # (F,)
     allowed: np.ndarray,  # (F,) bool
+    count: int,
     settings: SplatSettings,
     importance: Importance | None,
     generator: np.random.Generator,
-) -> np.ndarray:  # (N,) triangle of each splat, ascending
+) -> np.ndarray:  # (count,) triangle of each splat, ascending
     candidates = np.flatnonzero(allowed)
     area = areas[candidates]
     if settings.allocation == "equal":
-        return candidates[_equally(area, settings.count, generator)]
+        return candidates[_equally(area, count, generator)]
     weight = area / area.sum()
     if settings.allocation == "visible" and importance is not None:
         seen = importance.weight.cpu().double().numpy()[candidates]
         if seen.sum() > 0:
             weight = settings.unseen_share * weight + (1 - settings.unseen_share) * seen / seen.sum()
-    return candidates[_systematic(weight, settings.count, generator)]
+    return candidates[_systematic(weight, count, generator)]
 
 
 def _equally(areas: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
@@ -109,16 +120,22 @@ def _systematic(weight: np.ndarray, count: int, generator: np.random.Generator) 
     return np.searchsorted(cumulative, ticks).clip(max=len(weight) - 1)
 
 
-def _outwards(
-    normals: Tensor,  # (N, 3) of each splat's triangle
-    triangles: Tensor,  # (N,)
-    importance: Importance,
-    generator: np.random.Generator,
-) -> Tensor:  # (N, 3) metres
-    """Carry the due share of an outline triangle's splats off the surface, to where the video shows hair."""
-    chance, place = torch.from_numpy(generator.random((2, len(triangles)))).to(normals.dtype)
-    leaves = chance < importance.outside.cpu().to(normals.dtype)[triangles]
-    return (leaves * place * importance.reach.cpu().to(normals.dtype)[triangles])[:, None] * normals
+def _off_the_mesh(
+    allowed: np.ndarray,  # (F,) bool
+    settings: SplatSettings,
+    importance: Importance | None,
+) -> tuple[Tensor, Tensor]:  # (M,) triangles, (M, 3) places in their frames
+    """Choose the due number of places beside the mesh, where the video shows hair."""
+    if importance is None or settings.allocation != "visible":
+        return torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3)
+    outline = importance.outline
+    usable = torch.from_numpy(allowed)[outline.triangles.cpu()].nonzero().squeeze(-1)
+    weight = outline.weight * len(usable) / max(1, len(outline.triangles))
+    whole = weight + float(importance.weight.cpu()[torch.from_numpy(allowed)].sum())
+    share = weight / whole if whole > 0 else 0.0
+    count = min(round(settings.count * (1 - settings.unseen_share) * share), len(usable))
+    chosen = usable[torch.linspace(0, max(0, len(usable) - 1), count).round().long()]
+    return outline.triangles.cpu()[chosen], outline.places.cpu()[chosen]
 
 
 def _barycentric(

@@ -23,8 +23,8 @@ class SplatSettings(Settings):
     detail_share: float = Field(0.5, ge=0, le=1)
     """Share of a picture's weight in `visible` that goes to its edges; the rest is even over its pixels."""
 
-    outline_reach: float = Field(0.03, ge=0)
-    """Metres. Where hair stands out of the mesh, splats start up to this far outside of it; 0 keeps them on it."""
+    outline_reach: float = Field(0.06, ge=0)
+    """Metres. Where hair stands or hangs off the mesh, splats start up to this far from it; 0 keeps them on it."""
 
     rigid_teeth: bool = True
     """Teeth ride on skull and jaw alone; otherwise the motion network may move their splats too (the paper)."""

@@ -37,8 +37,7 @@ def initial_splats(
 ) -> Splats:
     """Place a person's splats where some frame can show them, and colour them from the video."""
     seen = list(sightings(head, person, features, frames, settings.colour_frames))
-    focal = frames.camera.focal_length * max(frames.camera.width, frames.camera.height)
-    worth = importance(head, seen, focal, settings.detail_share, settings.outline_reach)
+    worth = importance(head, seen, frames, settings.detail_share, settings.outline_reach)
     faced = torch.zeros_like(interior_triangles(head))
     for sighting in seen:
         faced |= facing_cosine(sighting.vertices[None], head.faces)[0] > -FACING

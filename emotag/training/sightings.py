@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from emotag.avatar import FaceMotion, Person, pose_head
+from emotag.camera import CAMERA_DISTANCE
 from emotag.head.mesh_render import Raster, rasterize
 from emotag.head.model import HeadModel
-from emotag.splats.sampling import Importance
+from emotag.splats.rig import to_local, triangle_frames
+from emotag.splats.sampling import Importance, Outline
 from emotag.training.clip import ClipFeatures, FrameSource
 
 _BATCH = 8  # frames posed and read at once
@@ -19,7 +21,9 @@ _HEAD = 0.5  # head alpha above which a pixel shows the head
 _NEAR = 0.02  # of the frame's side: triangles this near to the head's matte count as in it
 _TOP_SHARE = 0.25  # a triangle counts as in the quarter of the frames that shows it best: teeth show now and then
 _DETAIL_LIMIT = 4.0  # an edge is worth at most this many times the mean one: a glint draws no crowd of splats
-_FACE_REACH = 0.2  # share of the reach that is allowed off the scalp, where nothing grows and much deforms
+_CLOSE = 0.006  # metres: so far off the mesh, any triangle carries what the tracked outline misses
+_HAIR_RIDES_ON = ("scalp", "ears", "neck")
+_PLACES = 2000  # places off the mesh kept of a frame
 
 
 @dataclass(frozen=True)
@@ -77,35 +81,39 @@ def standing_in_head(head: HeadModel, seen: list[Sighting], frames: FrameSource)
 def importance(
     head: HeadModel,
     seen: list[Sighting],
-    focal: float,  # pixels
+    frames: FrameSource,
     detail_share: float,  # 0-1: of a picture's weight, what goes to its edges
-    reach: float,  # metres: how far outside of the mesh the head may go on
+    reach: float,  # metres: how far off the mesh the head may go on
 ) -> Importance:
     """Weigh the triangles by the pixels that show them, in the frames that show them best.
 
-    Pixels of the head beside the mesh (hair) count for the triangle of the outline nearest to them, which also says how
-    far it has to reach.
+    Pixels of the head beside the mesh (hair) become places that ride on the nearest triangle of the outline.
     """
     count = len(head.faces)
-    inner, outer = np.zeros((2, len(seen), count), np.float32)
-    away = np.zeros((len(seen), count), np.float32)
+    bearing = _bearing(head)
+    weight = np.zeros((len(seen), count), np.float32)
+    triangles, places, beside = [], [], 0.0
     for row, sighting in enumerate(seen):
         worth = _worth(sighting, detail_share)
-        hit = sighting.raster.hit
-        on = hit & (sighting.alpha > _HEAD)
-        inner[row] = np.bincount(sighting.raster.triangles[on], worth[on], minlength=count)
-        triangles, metres, beside = _beside(sighting, hit, focal, reach)
-        outer[row] = np.bincount(triangles, worth[beside], minlength=count)
-        np.maximum.at(away[row], triangles, metres)
-    inside, outside, distance = (_top(values) for values in (inner, outer, away))
-    if "scalp" in head.regions:
-        hairless = np.ones(head.n_vertices, bool)
-        hairless[head.regions["scalp"].cpu().numpy()] = False
-        bare = hairless[head.faces.cpu().numpy()].all(axis=1)
-        distance = np.where(bare, np.minimum(distance, _FACE_REACH * reach), distance)
-    total = inside + outside
-    share = np.divide(outside, total, out=np.zeros_like(total), where=total > 0)
-    return Importance(*(torch.from_numpy(values) for values in (total, share, distance.astype(np.float32))))
+        on = sighting.raster.hit & (sighting.alpha > _HEAD)
+        weight[row] = np.bincount(sighting.raster.triangles[on], worth[on], minlength=count)
+        pixels, anchors = _beside(sighting, bearing, frames, reach)
+        beside += float(worth.ravel()[pixels].sum()) / len(seen)
+        thinned = slice(None, None, max(1, -(-len(pixels) // _PLACES)))
+        mine, place = _ride(head, sighting, frames, pixels[thinned], anchors[thinned])
+        triangles.append(mine)
+        places.append(place)
+    outline = Outline(torch.cat(triangles), torch.cat(places), beside)
+    return Importance(torch.from_numpy(_top(weight)), outline)
+
+
+def _bearing(head: HeadModel) -> np.ndarray:  # (F,) bool
+    """Tell which triangles hair may ride on: those that no expression moves."""
+    still = np.zeros(head.n_vertices, bool)
+    for name in _HAIR_RIDES_ON:
+        if name in head.regions:
+            still[head.regions[name].cpu().numpy()] = True
+    return still[head.faces.cpu().numpy()].all(axis=1)
 
 
 def _worth(sighting: Sighting, detail_share: float) -> np.ndarray:  # (h, w), mean about 1 over the head
@@ -118,22 +126,52 @@ def _worth(sighting: Sighting, detail_share: float) -> np.ndarray:  # (h, w), me
 
 
 def _beside(
-    sighting: Sighting, hit: np.ndarray, focal: float, reach: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # triangles (P,), metres (P,), and the pixels (h, w) bool they are of
-    """Find the head's pixels beside the mesh, the nearest triangle of each and how far away it is."""
-    none = np.zeros(hit.shape, bool)
-    if reach <= 0 or not hit.any():
-        return np.zeros(0, np.int64), np.zeros(0, np.float32), none
-    # The picture of the mesh is 0 here, so that every label is one of its pixels.
-    pixels, labels = cv2.distanceTransformWithLabels(
-        (~hit).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    place = np.zeros(int(labels.max()) + 1, np.int64)
-    place[labels[hit]] = np.flatnonzero(hit)
-    nearest = place[labels]
-    metres = pixels * sighting.raster.depth.ravel()[nearest] / focal
-    beside = ~hit & (sighting.alpha > _HEAD) & (metres <= reach)
-    return sighting.raster.triangles.ravel()[nearest[beside]].astype(np.int64), metres[beside], beside
+    sighting: Sighting,
+    bearing: np.ndarray,  # (F,) bool
+    frames: FrameSource,
+    reach: float,  # metres
+) -> tuple[np.ndarray, np.ndarray]:  # (P,) pixels beside the mesh, (P,) the pixel of it that carries each
+    """Find the head's pixels beside the mesh. Close by any triangle carries them, further off one that holds still."""
+    hit = sighting.raster.hit
+    focal = frames.camera.focal_length * max(frames.camera.width, frames.camera.height)
+    left = ~hit & (sighting.alpha > _HEAD)
+    pixels, anchors = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    still = hit & bearing[np.maximum(sighting.raster.triangles, 0)]
+    for carriers, limit in ((hit, min(_CLOSE, reach)), (still, reach)):
+        if not carriers.any() or limit <= 0:
+            continue
+        # Carriers are 0 in this picture, so that every label is one of their pixels.
+        distance, labels = cv2.distanceTransformWithLabels(
+            (~carriers).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        place = np.zeros(int(labels.max()) + 1, np.int64)
+        place[labels[carriers]] = np.flatnonzero(carriers)
+        nearest = place[labels]
+        found = left & (distance * sighting.raster.depth.ravel()[nearest] / focal <= limit)
+        pixels.append(np.flatnonzero(found))
+        anchors.append(nearest[found])
+        left &= ~found
+    return np.concatenate(pixels), np.concatenate(anchors)
+
+
+def _ride(
+    head: HeadModel,
+    sighting: Sighting,
+    frames: FrameSource,
+    pixels: np.ndarray,  # (P,)
+    anchors: np.ndarray,  # (P,)
+) -> tuple[Tensor, Tensor]:  # (P,) triangles, (P, 3) places in their frames
+    """Carry pixels to the depth of their anchors, and into the frames of the anchors' triangles."""
+    device = head.faces.device
+    triangles = torch.from_numpy(sighting.raster.triangles.ravel()[anchors].astype(np.int64)).to(device)
+    depth = torch.from_numpy(sighting.raster.depth.ravel()[anchors]).to(device)
+    row, column = np.divmod(pixels, frames.window.width)
+    camera, window = frames.camera, frames.window
+    focal = camera.focal_length * max(camera.width, camera.height)
+    x = (torch.from_numpy(column).to(depth) + 0.5 + window.x - camera.width / 2) * depth / focal
+    y = (camera.height / 2 - window.y - torch.from_numpy(row).to(depth) - 0.5) * depth / focal
+    points = torch.stack((x, y, CAMERA_DISTANCE - depth), dim=-1)
+    return triangles, to_local(triangle_frames(sighting.vertices[None], head.faces[triangles]), points)
 
 
 def _top(values: np.ndarray) -> np.ndarray:  # (T, F) -> (F,)

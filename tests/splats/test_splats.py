@@ -8,7 +8,7 @@ from emotag.head.model import HeadModel
 from emotag.motion.mouth import MouthOffsets
 from emotag.splats.mouth_region import mouth_triangles, tooth_triangles
 from emotag.splats.rig import to_world, triangle_frames
-from emotag.splats.sampling import Importance, sample_splats
+from emotag.splats.sampling import Importance, Outline, sample_splats
 from emotag.splats.settings import SplatSettings
 from emotag.splats.splats import Splats
 
@@ -55,9 +55,8 @@ def test_visible_allocation_follows_what_was_seen(synthetic_head: HeadModel) -> 
     triangles = len(synthetic_head.faces)
     weight = torch.ones(triangles)
     weight[::3] = 4.0
-    none = torch.zeros(triangles)
     settings = SplatSettings(count=9000, unseen_share=0.2)
-    importance = Importance(weight, none, none)
+    importance = Importance(weight, Outline(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3), 0.0))
     splats = sample_splats(synthetic_head, synthetic_head.template, settings, importance=importance)
     got = torch.bincount(splats.binding, minlength=triangles)
     areas = _areas(synthetic_head)
@@ -69,20 +68,22 @@ def test_visible_allocation_follows_what_was_seen(synthetic_head: HeadModel) -> 
     assert torch.bincount(equal.binding, minlength=triangles).float().std() < 0.5
 
 
-def test_outline_splats_stand_off_the_surface_within_reach(synthetic_head: HeadModel) -> None:
+def test_outline_splats_stand_where_they_were_seen(synthetic_head: HeadModel) -> None:
+    """A quarter of the visible weight lies two units off some triangles; an excluded one gets none of it."""
     triangles = len(synthetic_head.faces)
-    half = torch.full((triangles,), 0.5)
-    reach = torch.full((triangles,), 0.02)
-    settings = SplatSettings(count=4000)
-    neutral = synthetic_head.template
-    splats = sample_splats(synthetic_head, neutral, settings, importance=Importance(torch.ones(triangles), half, reach))
-    frames = triangle_frames(neutral[None], synthetic_head.faces[splats.binding])
-    height = splats.means.detach()[:, 1] * frames.scale[0]  # along the normal, metres
-    assert height.min() > -1e-5
-    assert height.max() < 0.02 + 1e-5
-    off = height > 1e-5
-    assert 0.45 < off.float().mean() < 0.55
-    assert height[off].mean() == pytest.approx(0.01, rel=0.1)
+    carriers = torch.arange(0, triangles, 3).repeat(4)
+    places = torch.tensor([0.0, 2.0, 0.0]).expand(len(carriers), 3)
+    importance = Importance(torch.ones(triangles), Outline(carriers, places, triangles / 3))
+    settings = SplatSettings(count=4000, unseen_share=0.0)
+    excluded = torch.zeros(triangles, dtype=torch.bool)
+    excluded[3] = True
+    splats = sample_splats(synthetic_head, synthetic_head.template, settings, excluded, importance)
+    off = splats.means.detach()[:, 1] > 1
+    assert len(splats.binding) == 4000
+    assert int(off.sum()) == pytest.approx(1000, abs=5)
+    torch.testing.assert_close(splats.means.detach()[off], places[:1].expand(int(off.sum()), 3), rtol=0, atol=1e-3)
+    assert (splats.binding[off] % 3 == 0).all()
+    assert not (splats.binding == 3).any()
 
 
 def test_splats_of_a_triangle_are_spread_evenly(synthetic_head: HeadModel) -> None:
