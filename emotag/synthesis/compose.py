@@ -86,12 +86,16 @@ def compose(colour, alpha, under, fade=None):  # type: ignore[no-untyped-def]
     """
     if colour.shape[:-1] != alpha.shape or colour.shape[-3:] != under.shape[-3:]:
         raise ValueError(f"sizes differ: colour {colour.shape}, alpha {alpha.shape}, under {under.shape}")
+    if isinstance(colour, Tensor):
+        above = colour * (255 if fade is None else fade[..., None])
+        rest = 1 - (alpha if fade is None else alpha * fade)
+        if fade is not None:
+            above.mul_(255)
+        composite = under.to(colour.dtype).mul_(rest[..., None]).add_(above)  # in place: memory is what this costs
+        return composite.round_().clamp_(0, 255).to(torch.uint8)
     if fade is not None:
         colour, alpha = colour * fade[..., None], alpha * fade
-    below = under.to(colour.dtype) if isinstance(under, Tensor) else under.astype(colour.dtype)
-    composite = colour * 255 + (1 - alpha[..., None]) * below
-    if isinstance(composite, Tensor):
-        return composite.round().clamp(0, 255).to(torch.uint8)
+    composite = colour * 255 + (1 - alpha[..., None]) * under.astype(colour.dtype)
     return np.clip(np.rint(composite), 0, 255).astype(np.uint8)
 
 
