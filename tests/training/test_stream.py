@@ -16,10 +16,10 @@ from emotag.training import pretrain as pretraining
 from emotag.training import stream
 from emotag.training.clip import Window
 from emotag.training.frames import head_cover, head_cover_of_key_frames, head_window, load_frames, split
+from emotag.training.sample import draw
 from emotag.training.scene import Scene
 from emotag.training.settings import PretrainSettings
 from emotag.training.state import TrainingState
-from emotag.training.step import draw
 from emotag.training.stream import Stream, StreamedFrames, Stretch, stretch_at, stretches
 from tests.training.people import FOCAL, MOTION, SIDE, film, training_settings
 
