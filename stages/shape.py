@@ -1,7 +1,7 @@
 """Stage `shape`: a person's reference clip → shape, focal length, neutral expression; by pictures also what she looks
 like."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -43,7 +43,12 @@ def shape(
     picture, table = workspace.file("shape", identity, "jpg"), workspace.file("shape", identity, "json")
     images, points = frames_at(video, shown), observations.points[shown].numpy()
     contact_sheet(picture, images, shown, head, motion, points, offset=person.static_offset)
-    note = {"identity": identity, "clip": name, "engine": settings.shape.engine, "version": tracker.version}
+    note: dict[str, Any] = {
+        "identity": identity,
+        "clip": name,
+        "engine": settings.shape.engine,
+        "version": tracker.version,
+    }
     note |= {"head": digest(workspace.head), "settings": settings.shape.model_dump(mode="json"), **tracker.note()}
     person.save(table, note)
     more = [] if person.static_offset is None else [("hair and ears", f"{_reach(person.static_offset):.0f} mm at most")]

@@ -3,7 +3,7 @@ import math
 import torch
 
 from emotag.perception.landmarks.ibug68 import IBUG68
-from emotag.perception.tracking.bias import EyeFrame, LandmarkBias, landmark_bias, unbiased
+from emotag.perception.tracking.bias import EyeFrame, LandmarkBias, landmark_bias, lips_468, unbiased
 from emotag.perception.tracking.observations import Observations
 
 BROWS = [55, 107, 285, 336]
@@ -79,3 +79,37 @@ def test_observations_without_a_usual_face_are_left_alone() -> None:
     changed = unbiased(seen, landmark_bias().usual(seen.points))
     assert changed.points.shape == seen.points.shape
     assert not torch.equal(changed.points, seen.points)
+
+
+def test_lips_move_as_the_face_around_them() -> None:
+    bias, points = landmark_bias(), likely_faces(20)
+    lips, plain, follow = lips_468(), bias, bias.lips_follow()
+    usual = bias.usual(points)
+
+    def opening(made: torch.Tensor) -> torch.Tensor:  # beyond what is shown, eye distances
+        step = EyeFrame.of(points).inside(made[..., :2]) - EyeFrame.of(points).inside(points)[..., :2]
+        return (step[:, 14, 1] - step[:, 13, 1]).abs().mean()
+
+    own, shared = (opening(one.corrected(points, usual, face=0.0)) for one in (plain, follow))
+    assert float(shared) < 0.4 * float(own)
+    away = [index for index in BROWS if index not in lips]
+    torch.testing.assert_close(
+        follow.corrected(points, usual)[:, away], plain.corrected(points, usual)[:, away], atol=1e-3, rtol=0
+    )
+
+
+def test_no_more_is_undone_than_actors_span() -> None:
+    bias = landmark_bias()
+    points = likely_faces(30)
+    usual = bias.usual(points)
+    near, far = (bias.corrected(points, scale * usual / usual.norm(), motion=0.0) - points for scale in (6.0, 60.0))
+    assert 0.2 < float(far.norm() / near.norm()) < 2.0
+    step = [(bias.corrected(points, usual, face=0.0, motion=share) - points).norm() for share in (0.5, 1.0)]
+    torch.testing.assert_close(2 * step[0], step[1], rtol=1e-3, atol=0)
+
+
+def test_shares_of_zero_leave_landmarks() -> None:
+    points = likely_faces(3)
+    seen = Observations(points, torch.ones(3, dtype=torch.bool), 256, 256)
+    same = unbiased(seen, landmark_bias().usual(points), 0.0, 0.0)
+    torch.testing.assert_close(same.points, points)

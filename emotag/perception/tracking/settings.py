@@ -74,8 +74,8 @@ class ShapeSettings(FitSettings):
     """`landmarks`: this project's fit of the 468 Face Mesh landmarks; `photometric`: then of the pictures as well, with
     albedo, light and the static offset of hair and ears; `vhap`: what VHAP gives, with `track.engine: vhap`."""
 
-    photometric: PhotometricSettings = PhotometricSettings()
-    """How pictures are compared."""
+    photometric: PhotometricSettings = PhotometricSettings(effective_samples=30)
+    """How pictures are compared; for less than in `track`, since one view hardly tells a shape by its colours."""
 
     outline: OutlineSettings = OutlineSettings()
     """How the mesh's outline is drawn to the person's."""

@@ -112,18 +112,17 @@ class ShapeProblem:
         (motion, shape, focal), shared = self.split(x), x[-len(self._precision) :]
         if self._other is not None:
             terms.append(self._other.rows(motion, shape, focal, True))
-        frames = mixed = common = 0.0
+        blocks = [self._prior.precision, torch.zeros_like(term.residual[0, 0]), torch.diag(self._precision)]
         own, slope = self._prior.gradient(motion), self._precision * shared
         for one in terms:
             assert one.jacobian is not None and one.shape_jacobian is not None
             by_frame, by_shared = one.jacobian.transpose(1, 2), one.shape_jacobian.transpose(1, 2)
-            frames = frames + (by_frame @ one.jacobian).double()
-            mixed = mixed + (by_frame @ one.shape_jacobian).double()
-            common = common + (by_shared @ one.shape_jacobian).double().sum(0)
+            blocks[0] = blocks[0] + (by_frame @ one.jacobian).double()
+            blocks[1] = blocks[1] + (by_frame @ one.shape_jacobian).double()
+            blocks[2] = blocks[2] + (by_shared @ one.shape_jacobian).double().sum(0)
             residual = one.residual[..., None]
             own = own + (by_frame @ residual).squeeze(-1)
             slope = slope + (by_shared @ residual).sum(dim=0).squeeze(-1)
-        blocks = (frames + self._prior.precision, mixed, common + torch.diag(self._precision))
         system = ArrowSystem(*(block.cpu().numpy() for block in blocks))
         return system, torch.cat((own.flatten(), slope)), self._total(terms, x)
 

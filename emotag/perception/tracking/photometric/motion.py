@@ -113,7 +113,7 @@ class MotionRefinement:
             term = MotionTerm(self._rig, level, seen, skin, settings)
             firmer = problem.with_terms(term, firmness=self._firmness(motion))
             motion = minimise(firmer, motion, settings.iterations, settings.tolerance).x
-        self._errors.append((len(motion), *(self._error(level, one, seen) for one in (before, motion))))
+        self._errors.append((len(motion), self._error(level, before, seen), self._error(level, motion, seen)))
         return motion
 
     def _firmness(self, motion: Tensor) -> Tensor:  # (P,)
@@ -128,7 +128,11 @@ class MotionRefinement:
     def residuals(self) -> tuple[float, float]:
         """Give the root mean square error of brightness before and after, over all chunks refined, shares of white."""
         frames, before, after = np.array(self._errors).T
-        return tuple(float(np.sqrt((frames * one**2).sum() / frames.sum())) for one in (before, after))
+
+        def mean(errors: np.ndarray) -> float:
+            return float(np.sqrt((frames * errors**2).sum() / frames.sum()))
+
+        return mean(before), mean(after)
 
     def sight(self, motion: Tensor) -> Tensor:  # (T, K) in [0, 1]
         """Say how well each sample is seen."""
