@@ -1,5 +1,6 @@
 """Functions of tensors that a CUDA device replays as graphs: hundreds of small kernels for the price of one launch."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -29,6 +30,9 @@ class Replay:
         if self._replayed is None:
             own = tuple(tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in tensors)
             module = _Captured(self._function, self._parameters)
+            # The captured pass keeps the leaves' gradient nodes alive, on the stream of its capture. They do no work of
+            # their own there, so what PyTorch warns of costs nothing.
+            warnings.filterwarnings("ignore", message="The AccumulateGrad node's stream does not match")
             with unmeasured():
                 self._replayed = torch.cuda.make_graphed_callables(module, own, allow_unused_input=True)
         results: Any = self._replayed(*tensors)

@@ -1,5 +1,7 @@
 """Encoders of the two streams: audio (temporal CNN → MLP → Transformer) and expression (MLP)."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -67,9 +69,14 @@ class RelativeBias(nn.Module):
 
     def forward(self, length: int) -> Tensor:  # (heads, T, T)
         """Give the bias for a sequence of `length` frames."""
-        frame = torch.arange(length, device=self.table.device)
-        distance = (frame[None] - frame[:, None]).clamp(-self.limit, self.limit)
-        return self.table[:, distance + self.limit]
+        return self.table[:, _distances(length, self.limit, self.table.device)]
+
+
+@lru_cache(maxsize=64)
+def _distances(length: int, limit: int, device: torch.device) -> Tensor:  # (T, T)
+    """Signed distances between frames, at most `limit`, as entries of a table that starts at −limit."""
+    frame = torch.arange(length, device=device)
+    return (frame[None] - frame[:, None]).clamp(-limit, limit) + limit
 
 
 class TransformerLayer(nn.Module):

@@ -68,6 +68,7 @@ def decay(state: TrainingState, settings: TrainingSettings) -> None:
 
 def save_checkpoint(path: Path, state: TrainingState, key: str) -> None:
     """Write the whole state atomically. `key` names the settings and data that it belongs to."""
+    device = state.scenes[0].person.shape.device
     content = {
         "key": key,
         "grmn": state.grmn.state_dict(),
@@ -76,6 +77,7 @@ def save_checkpoint(path: Path, state: TrainingState, key: str) -> None:
         "optimizer": state.optimizer.state_dict(),
         "generator": state.generator.get_state(),
         "torch_generator": torch.get_rng_state(),
+        "device_generator": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
         "frames_seen": state.frames_seen,
         "seconds": state.seconds,
         "log": state.log,
@@ -98,5 +100,9 @@ def load_checkpoint(path: Path, state: TrainingState, key: str) -> bool:
     state.optimizer.load_state_dict(content["optimizer"])
     state.generator.set_state(content["generator"])
     torch.set_rng_state(content["torch_generator"])
+    device = state.scenes[0].person.shape.device
+    drawn = content.get("device_generator")  # None: saved on a CPU
+    if device.type == "cuda" and drawn is not None:
+        torch.cuda.set_rng_state(drawn, device)
     state.frames_seen, state.seconds, state.log = content["frames_seen"], content["seconds"], content["log"]
     return True
