@@ -8,7 +8,7 @@ import torch
 
 from emotag.media.video import stream_frames
 from emotag.perception.matte.guided import guided_filter
-from emotag.perception.matte.neck import head_alpha, neck_line, neck_ring, neck_rings
+from emotag.perception.matte.neck import below_chin, head_alpha, neck_line, neck_ring, neck_rings
 from emotag.perception.matte.selfie import SelfieSegmentation
 from emotag.perception.matte.sequence import MatteSettings, person_alphas, without_islands
 from emotag.perception.open_models import fetch_open_models
@@ -125,6 +125,37 @@ def test_rings_move_with_the_tracked_head(synthetic_head):
     np.testing.assert_allclose(rings[0], expected, atol=1e-2)
     assert (rings[1, :, 0] > rings[0, :, 0] + 8).all()
     assert np.ptp(rings[69, :, 0]) < 0.75 * np.ptp(rings[1, :, 0])
+
+
+def test_the_line_passes_under_the_chin():
+    """Where the chin hangs below the ring the line goes with it; beside the chin it stays."""
+    angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    ring = np.stack((100 + 40 * np.cos(angle), 150 + 8 * np.sin(angle)), axis=1)
+    across = np.linspace(85, 115, 11)
+    chin = np.stack((across, 170 - 0.05 * (across - 100) ** 2), axis=1)
+    lowered = below_chin(ring[None], chin[None], 200)[0]
+    line = neck_line(lowered)
+    under = np.interp(chin[:, 0], line[:, 0], line[:, 1])
+    assert (under >= chin[:, 1] + 2).all()
+    assert np.array_equal(lowered[:, 0], ring[:, 0])
+    beside = (ring[:, 0] < 75) | (ring[:, 0] > 125)
+    assert np.array_equal(lowered[beside], ring[beside])
+    raised = chin - [0, 60]
+    assert np.array_equal(below_chin(ring[None], raised[None], 200)[0], ring)
+
+
+def test_a_dropped_jaw_lowers_the_line(synthetic_head):
+    bottom = synthetic_head.template[:, 1].argsort()[:40]
+    head = replace(synthetic_head, regions=synthetic_head.regions | {"neck_bottom": bottom})
+    zeros = torch.zeros(2, 3)
+    jaw = torch.tensor([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]])
+    track = Track(
+        rotation=zeros, translation=zeros, neck_pose=zeros, jaw_pose=jaw, eyes_pose=torch.zeros(2, 6),
+        expression=torch.zeros(2, head.n_expression), shape=torch.zeros(head.n_shape), focal_length=2.0,
+        reprojection_px=torch.zeros(2), valid=torch.ones(2, dtype=torch.bool),
+    )  # fmt: skip
+    closed, opened = neck_rings(head, track, 256, 0.9)[:, :, 1].max(axis=1)
+    assert opened > closed + 0.4
 
 
 class _Brightness:

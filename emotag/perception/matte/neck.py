@@ -3,12 +3,15 @@
 import numpy as np
 import torch
 
-from emotag.head.model import HeadModel
+from emotag.head.model import JOINTS, HeadModel
 from emotag.perception.tracking.track import Track
 
 _BATCH = 64  # frames posed at once
 _SMOOTHING = 4  # passes of the binomial filter around the ring
 _SHOULDER_SLOPE = 1.0  # how steeply the line rises beyond the neck, where shoulders are
+_JAW_WEIGHT = 0.5  # skinning by the jaw from which skin is chin
+_CHIN_MARGIN = 0.012  # of the picture's side: kept between chin and line
+_CHIN_SPREAD = 0.03  # of the picture's side: a chin's vertices stand in for the skin around them
 _INTERIOR = ("mouth_interior", "left_eye", "right_eye")  # regions that are not skin
 
 
@@ -37,16 +40,47 @@ def neck_rings(
     resolution: int,  # side of the crop, pixels
     lift: float = 0.0,
 ) -> np.ndarray:  # (T, N, 2) pixels
-    """Project the tracked ring around the neck into every frame."""
-    ring = neck_ring(head, lift)
+    """Project the tracked ring around the neck into every frame; a raised one is bent to pass under the chin.
+
+    A jaw that drops, or a head that nods, would else reach below the line, and be taken for torso.
+    """
+    ring, chin = neck_ring(head, lift), _chin(head)
     camera = track.camera(resolution, resolution)
-    parts = []
+    rings, chins = [], []
     with torch.no_grad():
         for start in range(0, len(track), _BATCH):
-            points = track.vertices(head, slice(start, start + _BATCH))[:, ring]
-            parts.append(camera.project(points)[0])
-    rings = torch.cat(parts).cpu().numpy()
-    return _smoothed(rings) if lift > 0 else rings
+            points = track.vertices(head, slice(start, start + _BATCH))
+            rings.append(camera.project(points[:, ring])[0])
+            chins.append(camera.project(points[:, chin])[0])
+    projected = torch.cat(rings).cpu().numpy()
+    if lift == 0:
+        return projected
+    return _smoothed(below_chin(projected, torch.cat(chins).cpu().numpy(), resolution))
+
+
+def _chin(head: HeadModel) -> torch.Tensor:  # (M,) vertex ids
+    """Give the skin that moves with the jaw."""
+    moves = head.skinning[:, JOINTS.index("jaw")] > _JAW_WEIGHT
+    for name in _INTERIOR:
+        if name in head.regions:
+            moves[head.regions[name]] = False
+    return moves.nonzero().squeeze(-1)
+
+
+def below_chin(
+    rings: np.ndarray,  # (T, N, 2) pixels
+    chin: np.ndarray,  # (T, M, 2) pixels
+    resolution: int,  # side of the picture, pixels
+) -> np.ndarray:  # (T, N, 2) pixels
+    """Lower the points of the rings that are not a margin below the chin."""
+    if not chin.shape[1]:
+        return rings
+    lowered = rings.copy()
+    for ring, points in zip(lowered, chin):  # a frame at a time: rings times chins would be large
+        beside = np.abs(points[:, 0] - ring[:, :1]) < _CHIN_SPREAD * resolution  # (N, M)
+        lowest = np.where(beside, points[:, 1], -np.inf).max(axis=1)
+        ring[:, 1] = np.maximum(ring[:, 1], lowest + _CHIN_MARGIN * resolution)
+    return lowered
 
 
 def _smoothed(
