@@ -92,7 +92,10 @@ def _turn(locks: Path, order: Order, listener: Listener, first: bool) -> Iterato
     gate = locks / "gate"
     count = len(os.sched_getaffinity(0))
     with ExitStack() as stack:
-        stack.enter_context(held(gate, shared=not first, stopped=listener.stopped))
+        entry = stack.enter_context(ExitStack())
+        entry.enter_context(held(gate, shared=not first, stopped=listener.stopped))
+        if not first:
+            entry.close()  # let through: who comes first now does not wait for this stage to end
         mine = stack.enter_context(
             slots(locks, "core", count, all_free=order.widely, stopped=listener.stopped,
                   waiting=lambda: listener.line("waiting for a free core"))
@@ -103,7 +106,6 @@ def _turn(locks: Path, order: Order, listener: Listener, first: bool) -> Iterato
 def _run(root: Path, order: Order, listener: Listener, cores: int) -> bool:
     """Run DVC once; give whether there was nothing to do."""
     environment = {**os.environ, **LIVE, **dict(order.environment)}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
     if cores < len(os.sched_getaffinity(0)):
         environment.setdefault("OMP_NUM_THREADS", str(cores))
     command = [sys.executable, "-m", "pipeline.flows.keeper", order.name, *order.outputs]
@@ -126,7 +128,7 @@ def _run(root: Path, order: Order, listener: Listener, cores: int) -> bool:
     finally:
         _end(process)
     if code:
-        raise failure(order.name, code if code < 128 else 128 - code, lines)
+        raise failure(order.name, code, lines)
     return not ran
 
 

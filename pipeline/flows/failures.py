@@ -68,6 +68,6 @@ def failure(name: str, code: int, lines: Sequence[str]) -> StageFailed:
 
 
 def _signal(code: int) -> int | None:
-    """Give the signal that an exit code tells of: negative by Python, above 128 by a shell."""
+    """Give the signal that an exit code tells of: negative by Python, above 128 by a shell and by the keeper."""
     number = -code if code < 0 else code - 128
     return number if 0 < number < signal.NSIG else None
