@@ -281,6 +281,7 @@ def main(
             state = adapt(world.head, scene, grmn, settings)
             seconds = now(place) - before
         psnr, similarity, lmd = score(world, scene, state.grmn)
+        console.print(f"batch {batch}: {seconds:.1f} s, {psnr:.2f} dB, SSIM {similarity:.4f}, LMD {lmd:.3f} px")
         result.add_row(
             str(batch), f"{settings.rate_scale:.2f}", f"{seconds:.1f}", f"{psnr:.2f}", f"{similarity:.4f}", f"{lmd:.3f}"
         )
