@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from emotag.files import read_json
+from emotag.metrics.catalogue import BY_KEY
+from emotag.report.paper import TABLE_1
 from pipeline.flows.console import Reading
 
 PICTURE_WIDTH = 900
@@ -65,29 +66,34 @@ def show_pictures(root: Path, stage: str, outputs: Sequence[str]) -> None:
         create_markdown_artifact("\n\n".join(parts), key=key("sheet", stage), description=f"Contact sheet of {stage}")
 
 
-def metric_rows(root: Path, files: Iterable[str]) -> list[dict[str, Any]]:
+def metric_rows(root: Path, files: Iterable[str]) -> list[dict[str, str]]:
     """Give a row a metric of evaluation's JSON files: this run, the frozen face, and the paper's two numbers."""
-    from emotag.metrics.catalogue import METRICS
-    from emotag.report.paper import TABLE_1
-
-    names: Mapping[str, Any] = {metric.key: metric for metric in METRICS}
     rows = []
     for file in files:
         for test in read_json(root / file)["tests"]:
-            for metric, value in test["metrics"].items():
-                neutral, emotional = TABLE_1.get(metric, ("", ""))
-                known = names.get(metric)
+            for name, value in test["metrics"].items():
+                neutral, emotional = TABLE_1.get(name, ("", ""))
                 rows.append(
                     {
-                        "test": test.get("test") or Path(file).stem,
-                        "metric": known.name if known else metric,
-                        "this run": _number(value),
-                        "frozen face": _number(test["frozen"].get(metric)),
+                        "test": test["test"],
+                        "metric": _label(name),
+                        "this run": _number(name, value),
+                        "frozen face": _number(name, test["frozen"].get(name)),
                         "paper, neutral": neutral,
                         "paper, emotional": emotional,
                     }
                 )
     return rows
+
+
+def _label(name: str) -> str:
+    metric = BY_KEY.get(name)
+    return name if metric is None else metric.label + (f" ({metric.unit})" if metric.unit else "")
+
+
+def _number(name: str, value: float | None) -> str:
+    """Write a metric with its decimals; what could not be computed is a dash."""
+    return "–" if value is None else f"{value:.{BY_KEY[name].decimals if name in BY_KEY else 3}f}"
 
 
 def show_metrics(root: Path, name: str, files: Sequence[str]) -> None:
@@ -136,7 +142,7 @@ class Progress:
         self._told = now
         text = f"{reading.what}: {reading.done} of {reading.total}" + (f", {reading.note}" if reading.note else "")
         if self._artifact is None:
-            self._artifact = create_progress_artifact(
+            made = create_progress_artifact(
                 reading.percent, key=key("progress", self._stage), description=text
             )
         else:

@@ -1,4 +1,4 @@
-"""Running one stage on this machine beside others: its turn, its process, its output, its time limit. No Prefect here."""
+"""Running one stage on this machine beside others: its turn, process, output and time limit. No Prefect here."""
 
 import os
 import select

@@ -12,8 +12,8 @@ Runner = Literal["threads", "dask", "ray"]
 def make_runner(name: Runner, jobs: int, cluster: str | None) -> Any:  # a prefect TaskRunner
     """Give a task runner for `jobs` stages at a time.
 
-    `cluster` is the address of a Dask scheduler (`tcp://host:8786`) or of Ray (`ray://host:10001`, `auto`); without one a
-    local cluster of `jobs` workers is started for the run. Raises InputError when the extra is not installed.
+    `cluster` is the address of a Dask scheduler (`tcp://host:8786`) or of Ray (`ray://host:10001`, `auto`); without
+    one a local cluster of `jobs` workers is started for the run. Raises InputError when the extra is not installed.
     """
     if name == "threads":
         from prefect.task_runners import ThreadPoolTaskRunner

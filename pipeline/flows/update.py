@@ -68,9 +68,9 @@ def update(targets: list[str], how: How) -> Summary:
         f"{len(plan.todo)} of {len(plan.stages)} stages are out of date or read what is; {jobs} at a time"
     )
     run = str(prefect.runtime.flow_run.id)
-    with _stopping(run), make_runner(how.runner, jobs, how.cluster) as runner:
-        with _stopping(run):  # before the runner waits for its tasks
-            return _Update(plan, how, root, runner, gpus, settings).finish(jobs)
+    # Stages are told to end before the runner, on its way out, waits for them.
+    with make_runner(how.runner, jobs, how.cluster) as runner, _stopping(run):
+        return _Update(plan, how, root, runner, gpus, settings).finish(jobs)
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def _stopping(run: str) -> Iterator[None]:
 
 
 def _gpus(settings: PipelineSettings, plan: Plan) -> int:
-    """Give the number of CUDA devices for stages that train and render; 0 when they run on the CPU, or none is to run."""
+    """Give the number of CUDA devices for stages that train and render; 0 on the CPU, and when no such stage runs."""
     if settings.device == "cpu" or not any(plan.stages[name].on_device for name in plan.todo):
         return 0
     count = len(task.cuda_devices())
@@ -119,7 +119,7 @@ class _Update:
             chosen = next_stages(ready, busy, jobs)
             for name in chosen:
                 del waiting[name]
-                alone = len(chosen) == 1 and busy == 0 or name.split("@")[0] in WIDE
+                alone = (len(chosen) == 1 and busy == 0) or name.split("@")[0] in WIDE
                 self._submit(self._plan.stages[name], self._order(self._plan.stages[name], alone))
             if not self._running:
                 break
