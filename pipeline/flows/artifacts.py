@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 from emotag.files import read_json
@@ -142,8 +143,7 @@ class Progress:
         self._told = now
         text = f"{reading.what}: {reading.done} of {reading.total}" + (f", {reading.note}" if reading.note else "")
         if self._artifact is None:
-            made = create_progress_artifact(
-                reading.percent, key=key("progress", self._stage), description=text
-            )
+            made = create_progress_artifact(reading.percent, key=key("progress", self._stage), description=text)
+            self._artifact = cast(UUID, made)  # a coroutine only where one awaits
         else:
             update_progress_artifact(self._artifact, reading.percent, description=text)

@@ -15,7 +15,7 @@ from typing import IO
 from pipeline.flows.console import LIVE, Output, Reading
 from pipeline.flows.failures import Busy, TimedOut, failure
 from pipeline.flows.keeper import GRACE_S
-from pipeline.flows.locks import LOCKS, Stopped, held, slots
+from pipeline.flows.locks import LOCKS, Stopped, held, slot
 
 IMPATIENT_S = 20.0
 """A stage that others keep from its files for so long has no new stage begin until it is done."""
@@ -26,6 +26,7 @@ BUSY_LIMIT_S = 3600.0
 _TICK_S = 0.25
 _PAUSES_S = (1.0, 2.0, 4.0)  # between looks whether the files are free; the last one again and again
 _KEPT_LINES = 60
+_NOT_NEWS = ("Updating lock file", "Use `dvc push`", "To track the changes with git")
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ def execute(root: Path, order: Order, listener: Listener) -> Result:
         for attempt in range(sys.maxsize):
             waited = time.monotonic() - began
             try:
-                with _turn(locks, order, listener, first=order.alone or waited > IMPATIENT_S) as cores:
-                    cached = _run(root, order, listener, cores)
+                with _turn(locks, order, listener, first=order.alone or waited > IMPATIENT_S) as threads:
+                    cached = _run(root, order, listener, threads)
                 return Result(order.name, cached, time.monotonic() - began)
             except Busy:
                 if time.monotonic() - began > BUSY_LIMIT_S:
@@ -88,7 +89,10 @@ def execute(root: Path, order: Order, listener: Listener) -> Result:
 
 @contextmanager
 def _turn(locks: Path, order: Order, listener: Listener, first: bool) -> Iterator[int]:
-    """Hold one core's slot (several when the stage is wide); give how many. `first` keeps later ones from beginning."""
+    """Hold a core's slot; give the number of threads to use. `first` keeps later ones from beginning meanwhile.
+
+    A wide stage has a thread for every core that is free as it begins; those who come later share with it.
+    """
     gate = locks / "gate"
     count = len(os.sched_getaffinity(0))
     with ExitStack() as stack:
@@ -96,18 +100,18 @@ def _turn(locks: Path, order: Order, listener: Listener, first: bool) -> Iterato
         entry.enter_context(held(gate, shared=not first, stopped=listener.stopped))
         if not first:
             entry.close()  # let through: who comes first now does not wait for this stage to end
-        mine = stack.enter_context(
-            slots(locks, "core", count, all_free=order.widely, stopped=listener.stopped,
-                  waiting=lambda: listener.line("waiting for a free core"))
+        _, free = stack.enter_context(
+            slot(locks, "core", count, stopped=listener.stopped,
+                 waiting=lambda: listener.line("waiting for a free core"))
         )  # fmt: skip
-        yield len(mine)
+        yield 1 + free if order.widely else 1
 
 
-def _run(root: Path, order: Order, listener: Listener, cores: int) -> bool:
+def _run(root: Path, order: Order, listener: Listener, threads: int) -> bool:
     """Run DVC once; give whether there was nothing to do."""
     environment = {**os.environ, **LIVE, **dict(order.environment)}
-    if cores < len(os.sched_getaffinity(0)):
-        environment.setdefault("OMP_NUM_THREADS", str(cores))
+    if threads < len(os.sched_getaffinity(0)):
+        environment.setdefault("OMP_NUM_THREADS", str(threads))
     command = [sys.executable, "-m", "pipeline.flows.keeper", order.name, *order.outputs]
     process = subprocess.Popen(
         command, cwd=root, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -122,6 +126,8 @@ def _run(root: Path, order: Order, listener: Listener, cores: int) -> bool:
                 listener.reading(item)
                 continue
             ran = ran or item.startswith(f"Running stage '{order.name}'")
+            if item.startswith(_NOT_NEWS):
+                continue
             lines.append(item)
             listener.line(item)
         code = process.wait()

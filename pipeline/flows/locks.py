@@ -47,38 +47,29 @@ def held(
 
 
 @contextmanager
-def slots(
-    folder: Path,
-    kind: str,
-    count: int,
-    *,
-    all_free: bool = False,
-    stopped: Callable[[], bool] = never,
-    waiting: Callable[[], None] = nobody,
-) -> Iterator[list[int]]:
-    """Hold one of `count` slots of a kind, or all that are free at that moment, at least one; give their numbers.
+def slot(
+    folder: Path, kind: str, count: int, *, stopped: Callable[[], bool] = never, waiting: Callable[[], None] = nobody
+) -> Iterator[tuple[int, int]]:
+    """Hold one of `count` slots of a kind; give its number, and how many others were free then.
 
     Raises Stopped as `held` does.
     """
     told = False
-    with ExitStack() as stack:
-        mine: list[int] = []
-        while not mine:
-            for number in range(count):
-                with ExitStack() as attempt:
-                    if _try(attempt.enter_context(_open(folder / f"{kind}-{number}")), False):
-                        stack.enter_context(attempt.pop_all())
-                        mine.append(number)
-                if mine and not all_free:
-                    break
-            if not mine:
-                if stopped():
-                    raise Stopped(f"stopped while waiting for a slot of {kind}")
-                if not told:
-                    told = True
-                    waiting()
-                time.sleep(_LOOK_S)
-        yield mine
+    while True:
+        with ExitStack() as stack:
+            open_ones = [stack.enter_context(_open(folder / f"{kind}-{number}")) for number in range(count)]
+            free = [number for number, descriptor in enumerate(open_ones) if _try(descriptor, False)]
+            if free:
+                for number in free[1:]:
+                    fcntl.flock(open_ones[number], fcntl.LOCK_UN)
+                yield free[0], len(free) - 1
+                return
+        if stopped():
+            raise Stopped(f"stopped while waiting for a slot of {kind}")
+        if not told:
+            told = True
+            waiting()
+        time.sleep(_LOOK_S)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from prefect.states import Cancelled, Completed, Failed
 from pipeline.flows import artifacts
 from pipeline.flows.execute import Listener, Order, Result, execute
 from pipeline.flows.failures import MayPass, StageFailed, TimedOut
-from pipeline.flows.locks import LOCKS, Stopped, slots
+from pipeline.flows.locks import LOCKS, Stopped, slot
 
 GPU = "gpu"
 """Prefect's concurrency limit that stages on a CUDA device take a slot of."""
@@ -126,7 +126,7 @@ def _gpu(root: Path, count: int, stopped: Callable[[], bool]) -> Iterator[tuple[
             yield ()
             return
         devices = cuda_devices()
-        (number,) = stack.enter_context(slots(root / LOCKS, GPU, max(1, len(devices)), stopped=stopped))
+        number, _ = stack.enter_context(slot(root / LOCKS, GPU, max(1, len(devices)), stopped=stopped))
         yield (("CUDA_VISIBLE_DEVICES", devices[number]),) if devices else ()
 
 
