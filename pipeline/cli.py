@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -29,9 +30,11 @@ def add_identity(
     test_seconds: Annotated[float, typer.Option(help="Length of the following stretch to test on (0: none).")] = 10.0,
 ) -> None:
     """Register a person who gets an avatar; then run `dvc repro`."""
+    from pipeline.flows.locks import editing_params
     from pipeline.register import add_identity as register
 
-    targets = register(Path(), name, video, consent, adapt_seconds, test_seconds)
+    with editing_params(Path()):
+        targets = register(Path(), name, video, consent, adapt_seconds, test_seconds)
     typer.echo(f"{name} is registered. Next: dvc repro {' '.join(targets)} (or all: dvc repro)")
 
 
@@ -43,9 +46,11 @@ def add_corpus(
     seconds: Annotated[float | None, typer.Option(help="Use only the first seconds.")] = None,
 ) -> None:
     """Register a person whose clip pretrains the motion network."""
+    from pipeline.flows.locks import editing_params
     from pipeline.register import add_corpus as register
 
-    register(Path(), name, video, consent, seconds)
+    with editing_params(Path()):
+        register(Path(), name, video, consent, seconds)
     typer.echo(f"{name} is in the corpus. Next: dvc repro")
 
 
@@ -56,18 +61,22 @@ def add_sound(
     identity: Annotated[str, typer.Option(help="The avatar that speaks it.")],
 ) -> None:
     """Register new audio for an avatar to speak."""
+    from pipeline.flows.locks import editing_params
     from pipeline.register import add_sound as register
 
-    register(Path(), name, file, identity)
+    with editing_params(Path()):
+        register(Path(), name, file, identity)
     typer.echo(f"Next: dvc repro speak@{identity}-{name}")
 
 
 @app.command()
 def profile(name: Annotated[str, typer.Argument(help="Name of a file in profiles/, without .yaml.")]) -> None:
     """Lay a profile (demo, paper, smoke, …) over params.yaml; clips and people stay."""
+    from pipeline.flows.locks import editing_params
     from pipeline.profiles import apply_profile
 
-    apply_profile(Path(), name)
+    with editing_params(Path()):
+        apply_profile(Path(), name)
     typer.echo(f"params.yaml now has the settings of profiles/{name}.yaml")
 
 
@@ -116,6 +125,65 @@ def repro_command(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the stages too
     try:
         raise SystemExit(reproduce(Path.cwd(), jobs or len(os.sched_getaffinity(0)), targets or ()))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+Jobs = Annotated[int, typer.Option(min=0, help="How many stages run at a time (0: as many as cores).")]
+
+
+@app.command()
+def adapt(
+    name: Annotated[str, typer.Argument(help="Name of the person: lower-case letters, digits, dashes.")],
+    video: Annotated[
+        Path | None, typer.Option(help="A video with one face and its voice (not when registered).")
+    ] = None,
+    consent: Annotated[str | None, typer.Option(help="Who agreed to what, in words. Required with a video.")] = None,
+    adapt_seconds: Annotated[float, typer.Option(help="Length of the stretch that the avatar is made from.")] = 5.0,
+    test_seconds: Annotated[
+        float | None, typer.Option(help="Length of the stretch to test on (0: none; left out: what is left).")
+    ] = None,
+    jobs: Jobs = 0,
+) -> None:
+    """Make a person's avatar from a short video: register, and run what is needed. Needs no server."""
+    from pipeline.flows.here import adapt_here
+
+    _end_stages_on_sigterm()
+    _leave(lambda: adapt_here(Path.cwd(), name, video, consent, adapt_seconds, test_seconds, jobs))
+
+
+@app.command()
+def speak(
+    name: Annotated[str, typer.Argument(help="The avatar that speaks.")],
+    audio: Annotated[Path, typer.Argument(help="Any sound file, or a video with sound.")],
+    sound: Annotated[str | None, typer.Option(help="Name of the sound (left out: the file's own).")] = None,
+    jobs: Jobs = 0,
+) -> None:
+    """Let an avatar speak new audio: register it, and make the video. Needs no server."""
+    from pipeline.flows.here import speak_here
+
+    _end_stages_on_sigterm()
+    _leave(lambda: speak_here(Path.cwd(), name, audio, sound, jobs))
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Where Prefect's pages are.")] = 4200,
+    runs: Annotated[int, typer.Option(min=1, help="How many flow runs at a time; others wait.")] = 8,
+) -> None:
+    """Run Prefect's server, a work pool with the deployments, and a worker on this machine, until Ctrl-C."""
+    from pipeline.serve import serve as serve_here
+
+    raise SystemExit(serve_here(Path.cwd(), port, runs))
+
+
+def _end_stages_on_sigterm() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _leave(command: Callable[[], int]) -> None:
+    try:
+        raise SystemExit(command())
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -23,6 +23,7 @@ HOME = Path(".emotag") / "prefect"
 
 _START_S = 120.0  # a busy machine takes long to start the server
 _END_S = 15.0  # from asking a process to end to ending it
+_LIVED_S = 10.0  # a worker that ends sooner does not work; one that ends later is replaced
 _LOOK_S = 0.2
 
 
@@ -36,10 +37,18 @@ class Serving:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str, *arguments: str) -> None:
-        """Start a `prefect` command that stays."""
-        self.processes[name] = subprocess.Popen(
-            _prefect(*arguments), cwd=self.root, env=self.environment, start_new_session=True, stdin=subprocess.DEVNULL
-        )
+        """Start a `prefect` command that stays; the worker's output is shown, the server's goes to a file."""
+        with ExitStack() as stack:
+            output = None if name == "worker" else stack.enter_context(self.log.open("wb"))
+            self.processes[name] = subprocess.Popen(
+                _prefect(*arguments), cwd=self.root, env=self.environment, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=None if output is None else subprocess.STDOUT,
+            )  # fmt: skip
+
+    @property
+    def log(self) -> Path:
+        """What the server prints."""
+        return Path(self.environment["PREFECT_HOME"]) / "server.log"
 
     def call(self, *arguments: str) -> None:
         """Run a `prefect` command that ends. Raises InputError with its last line when it fails."""
@@ -90,12 +99,16 @@ def serve(root: Path, port: int = PORT, runs: int = 8, tell: Callable[[str], Non
             return _why(serving, asked)
         serving.call("work-pool", "create", POOL, "--type", "process", "--overwrite")
         serving.call("--no-prompt", "deploy", "--all")
-        if not asked:
-            serving.start("worker", "worker", "start", "--pool", POOL, "--type", "process", "--limit", str(runs))
-            for line in _words(port):
-                tell(line)
+        for line in _words(port):
+            tell(line)
         while not asked and serving.ended() is None:
-            time.sleep(_LOOK_S)
+            began = time.monotonic()
+            serving.start("worker", "worker", "start", "--pool", POOL, "--type", "process", "--limit", str(runs))
+            while not asked and serving.ended() is None:
+                time.sleep(_LOOK_S)
+            if serving.ended() == "worker" and time.monotonic() - began > _LIVED_S:
+                tell("the worker has ended; its runs have crashed, and go on where they were when run again")
+                del serving.processes["worker"]
         return _why(serving, asked)
     finally:
         tell("stopping …")
@@ -107,7 +120,9 @@ def serve(root: Path, port: int = PORT, runs: int = 8, tell: Callable[[str], Non
 def _why(serving: Serving, asked: list[int]) -> int:
     if asked:
         return 0
-    raise InputError(f"Prefect's {serving.ended() or 'server'} did not start or has ended; its output above says why")
+    name = serving.ended() or "server"
+    where = "its output above says why" if name == "worker" else f"{serving.log} says why"
+    raise InputError(f"Prefect's {name} did not start or has ended; {where}")
 
 
 def _words(port: int) -> list[str]:

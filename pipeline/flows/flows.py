@@ -1,6 +1,5 @@
 """The flows. Each registers what is new, brings its stages up to date by DVC, and shows what came out."""
 
-from contextlib import ExitStack
 from pathlib import Path
 
 from prefect import flow
@@ -12,9 +11,13 @@ from emotag.errors import InputError
 from pipeline.flows import parameters as given
 from pipeline.flows.artifacts import show_links, show_metrics, show_pictures
 from pipeline.flows.locks import LOCKS, editing_params, held
-from pipeline.flows.people import default_test_seconds, sound_name
-from pipeline.flows.update import How, Summary, update
+from pipeline.flows.orphan import end_with_parent
+from pipeline.flows.people import register_identity, register_sound
+from pipeline.flows.schedule import Summary
+from pipeline.flows.update import How, update
 from stages.settings import load_settings
+
+end_with_parent()  # as early as can be: a flow that waits for a lock has lost nobody yet
 
 
 @flow(name="build-corpus", validate_parameters=True)
@@ -70,28 +73,17 @@ def adapt_identity(
     limit_minutes: given.LimitMinutes = None,
 ) -> State:
     """A person's avatar from a short video: registers the person, reads the clip, adapts the network, tests it."""
-    from pipeline.register import add_identity
-
-    with ExitStack() as stack:
-        stack.enter_context(
-            held(Path() / LOCKS / f"identity-{identity}",
-                 waiting=lambda: get_run_logger().info(f"waiting: another run is making {identity}"))
-        )  # fmt: skip
-        try:
-            if video is not None:
-                test = default_test_seconds(Path(video), adapt_seconds) if test_seconds is None else test_seconds
-                with editing_params(Path()):
-                    targets = add_identity(Path(), identity, Path(video), consent or "", adapt_seconds, test)
-            else:
-                settings = load_settings()
-                settings.person(identity)
-                if identity not in settings.avatars:
-                    raise InputError(f"'{identity}' is in the corpus: an avatar is of a person not learnt from")
-                tests = [name for name, one in settings.tests.items() if one.identity == identity]
-                targets = [f"adapt@{identity}", *(f"evaluate@{name}" for name in tests)]
+    lock = held(
+        Path() / LOCKS / f"identity-{identity}",
+        waiting=lambda: get_run_logger().info(f"waiting: another run is making {identity}"),
+    )
+    try:
+        with lock:
+            file = None if video is None else Path(video)
+            targets = register_identity(Path(), identity, file, consent, adapt_seconds, test_seconds)
             summary = update(targets, How(jobs, runner, cluster, limit_minutes))
-        except InputError as error:
-            return _refused(error)
+    except InputError as error:
+        return _refused(error)
     folder = f"models/avatars/{identity}"
     links = {
         "avatar": folder,
@@ -114,16 +106,13 @@ def speak(
     limit_minutes: given.LimitMinutes = None,
 ) -> State:
     """New audio spoken by an avatar, as a video that says of itself that it is AI-generated."""
-    from pipeline.register import add_sound
-
     try:
-        sound = name or sound_name(Path(audio))
-        with editing_params(Path()):
-            add_sound(Path(), sound, Path(audio), identity)
-        summary = update([f"speak@{identity}-{sound}"], How(jobs, runner, cluster, limit_minutes))
+        targets = register_sound(Path(), identity, Path(audio), name)
+        summary = update(targets, How(jobs, runner, cluster, limit_minutes))
     except InputError as error:
         return _refused(error)
-    return _finish(summary, f"{identity}-{sound}", {"video": f"reports/videos/{identity}/{identity}-{sound}.mp4"})
+    made = targets[0].removeprefix("speak@")
+    return _finish(summary, made, {"video": f"reports/videos/{identity}/{made}.mp4"})
 
 
 @flow(name="evaluate", validate_parameters=True)
@@ -180,7 +169,6 @@ def _refused(error: InputError) -> State:
 def _finish(summary: Summary, name: str, links: dict[str, str]) -> State:
     """Show what came out; give the flow's state."""
     plan = summary.plan
-    assert plan is not None
     done = {*summary.ran, *summary.cached}
     metrics = [file for target in plan.targets if target in done for file in plan.stages[target].metrics]
     show_metrics(Path(), name, metrics)

@@ -1,10 +1,9 @@
-"""Bringing targets up to date in a flow: every stage as a task, as soon as what it needs is done."""
+"""Bringing targets up to date in a flow: every stage is a task of Prefect's."""
 
-import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,10 @@ from prefect.logging import get_run_logger
 from emotag.errors import InputError
 from pipeline.flows import task
 from pipeline.flows.execute import Order
-from pipeline.flows.orphan import end_with_parent
 from pipeline.flows.plan import Plan, Planned, read_plan
 from pipeline.flows.runners import Runner, how_many, make_runner
-from pipeline.parallel import WIDE, next_stages
+from pipeline.flows.schedule import Ending, Summary, run_plan
 from stages.settings import PipelineSettings, load_settings
-
-_LOOK_S = 1.0  # signals are seen between looks
 
 
 @dataclass(frozen=True)
@@ -33,25 +29,6 @@ class How:
     limit_min: float | None = None
 
 
-@dataclass
-class Summary:
-    """What became of the stages."""
-
-    ran: list[str] = field(default_factory=list)
-    cached: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)  # stage → one line
-    left: list[str] = field(default_factory=list)  # not begun, since what they need has failed
-    plan: Plan | None = None
-
-    @property
-    def line(self) -> str:
-        """All in one line."""
-        told = f"{len(self.ran)} stages ran, {len(self.cached)} were up to date"
-        if self.failed:
-            told += f", {len(self.failed)} failed, {len(self.left)} not begun: " + "; ".join(self.failed.values())
-        return told
-
-
 def update(targets: list[str], how: How) -> Summary:
     """Bring the targets (all stages when there are none) of the project in the working folder up to date.
 
@@ -59,7 +36,6 @@ def update(targets: list[str], how: How) -> Summary:
     installed.
     """
     root = Path.cwd()
-    end_with_parent()
     jobs = how_many(how.jobs)
     plan = read_plan(root, targets)
     settings = load_settings(root / "params.yaml")
@@ -68,9 +44,10 @@ def update(targets: list[str], how: How) -> Summary:
         f"{len(plan.todo)} of {len(plan.stages)} stages are out of date or read what is; {jobs} at a time"
     )
     run = str(prefect.runtime.flow_run.id)
+    limit_s = None if how.limit_min is None else how.limit_min * 60
     # Stages are told to end before the runner, on its way out, waits for them.
     with make_runner(how.runner, jobs, how.cluster) as runner, _stopping(run):
-        return _Update(plan, how, root, runner, gpus, settings).finish(jobs)
+        return run_plan(plan, _Tasks(root, runner, gpus, settings.pretrain.processes), jobs, limit_s)
 
 
 @contextmanager
@@ -95,77 +72,29 @@ def _gpus(settings: PipelineSettings, plan: Plan) -> int:
     return count
 
 
-class _Update:
-    """What waits, runs and is done."""
+@dataclass(frozen=True)
+class _Tasks:
+    """Hands that are a Prefect task runner's."""
 
-    def __init__(self, plan: Plan, how: How, root: Path, runner: Any, gpus: int, settings: PipelineSettings) -> None:
-        self._plan, self._how, self._root, self._runner = plan, how, root, runner
-        self._gpus, self._settings = gpus, settings
-        self._futures: dict[str, Any] = {}
-        self._over: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._running: set[str] = set()
-        self.summary = Summary(plan=plan)
+    root: Path
+    runner: Any
+    gpus: int  # CUDA devices; 0: none is used
+    processes: int  # of pretraining, each with a device
 
-    def finish(self, jobs: int) -> Summary:
-        for name in self._plan.stages:
-            if name not in self._plan.todo:
-                self._submit(self._plan.stages[name], None)
-        waiting = {
-            name: set(one.needs & self._plan.todo) for name, one in self._plan.stages.items() if name in self._plan.todo
+    def submit(self, stage: Planned, order: Order | None, needed: list[Any]) -> Any:
+        gpus = min(self.gpus, self.processes if stage.name == "pretrain" else 1)
+        parameters = {
+            "stage": stage.name,
+            "order": order,
+            "root": str(self.root),
+            "gpus": gpus if order is not None and stage.on_device else 0,
         }
-        while waiting or self._running:
-            ready = [name for name, missing in waiting.items() if not missing]
-            busy = len(self._running & self._plan.todo)
-            chosen = next_stages(ready, busy, jobs)
-            for name in chosen:
-                del waiting[name]
-                alone = (len(chosen) == 1 and busy == 0) or name.split("@")[0] in WIDE
-                self._submit(self._plan.stages[name], self._order(self._plan.stages[name], alone))
-            if not self._running:
-                break
-            name = self._next_done()
-            if self._settle(name):
-                for missing in waiting.values():
-                    missing.discard(name)
-        self.summary.left = list(waiting)
-        return self.summary
+        return self.runner.submit(task.run_stage, parameters=parameters, wait_for=needed)
 
-    def _order(self, stage: Planned, widely: bool) -> Order:
-        limit = None if self._how.limit_min is None else self._how.limit_min * 60
-        return Order(stage.name, stage.outputs, widely, limit)
-
-    def _submit(self, stage: Planned, order: Order | None) -> None:
-        gpus = 0
-        if order is not None and stage.on_device and self._gpus:
-            processes = self._settings.pretrain.processes if stage.name == "pretrain" else 1
-            gpus = min(self._gpus, processes)
-        parameters = {"stage": stage.name, "order": order, "root": str(self._root), "gpus": gpus}
-        needed = [self._futures[name] for name in sorted(stage.needs) if name in self._futures]
-        future = self._runner.submit(task.run_stage, parameters=parameters, wait_for=needed)
-        self._futures[stage.name] = future
-        self._running.add(stage.name)
-        future.add_done_callback(lambda _, name=stage.name: self._over.put(name))
-
-    def _next_done(self) -> str:
-        while True:
-            try:
-                return self._over.get(timeout=_LOOK_S)
-            except queue.Empty:
-                continue
-
-    def _settle(self, name: str) -> bool:
-        """Note how a stage ended; give whether those that wait for it can go on."""
-        self._running.discard(name)
-        future = self._futures[name]
+    def ending(self, stage: Planned, future: Any) -> Ending:
         future.wait()
         state = future.state
-        if not state.is_completed():
-            self.summary.failed[name] = f"{name}: {state.name}" if not state.message else _one_line(name, state.message)
-            return False
-        (self.summary.cached if state.name == "Cached" else self.summary.ran).append(name)
-        return True
-
-
-def _one_line(name: str, message: str) -> str:
-    line = " ".join(message.split())
-    return line if name in line else f"{name}: {line}"
+        if state.is_completed():
+            return Ending(cached=state.name == "Cached")
+        line = " ".join((state.message or state.name).split())
+        return Ending(fault=line if stage.name in line else f"{stage.name}: {line}")
