@@ -56,7 +56,7 @@ def evaluate(test: Annotated[str, typer.Option(help="Test of params.yaml.")]) ->
     started = time.perf_counter()
     motion = predict(avatar, features.audio, Cues(features.pose, features.upper_face))
     motion_seconds = time.perf_counter() - started
-    under = [footage.underlay(frame, settings.compose.composition) for frame in track(range(len(features)), "underlay")]
+    under = footage.underlays(settings.compose.composition).to(device)
 
     def frames(face: Motion | None) -> Iterator[np.ndarray]:
         window = whole_frame(footage)

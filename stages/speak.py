@@ -41,10 +41,10 @@ def speak(video: Annotated[str, typer.Option(help="Video of params.yaml: an avat
     window = whole_frame(footage)
     camera = Camera(avatar.person.focal_length, window.width, window.height)
     renders = render_sequence(head, avatar, motion, cues.pose, camera, window)
-    underlays = (footage.underlay(frame, settings.compose.composition) for frame in frames.tolist())
+    underlays = footage.underlays(settings.compose.composition).to(device)
     output = workspace.reports / "videos" / entry.identity / f"{video}.mp4"
     sound = read_audio(settings.sounds[entry.sound].file)
-    images = track(paste(renders, underlays), f"speaking {entry.sound}", total=len(audio))
+    images = track(paste(renders, underlays, frames), f"speaking {entry.sound}", total=len(audio))
     count = write_video(output, images, crf=14, intra=False, audio=(sound, SAMPLE_RATE), comment=AI_MARK)
     summary("speak", [("frames", count), ("sound", settings.sounds[entry.sound].file), ("video", output)])
 
