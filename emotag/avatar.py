@@ -26,6 +26,7 @@ class Person:
     neutral_expression: Tensor  # (E,) Ψ at rest
     neutral_jaw: Tensor  # (3,) radians
     identity: Tensor  # (Di,) unit embedding
+    static_offset: Tensor | None = None  # (V, 3) metres, rest pose: hair and ears off the head model
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,9 @@ def frozen_motion(person: Person, frames: int) -> FaceMotion:
 def pose_head(head: HeadModel, person: Person, motion: FaceMotion, pose: HeadPose) -> Tensor:
     """Give the posed mesh (B, V, 3), metres, world."""
     return head.vertices(
-        person.shape, motion.expression, motion.jaw, pose.neck_pose, pose.eyes_pose, pose.rotation, pose.translation
-    )
+        person.shape, motion.expression, motion.jaw, pose.neck_pose, pose.eyes_pose, pose.rotation, pose.translation,
+        person.static_offset,
+    )  # fmt: skip
 
 
 def neutral_head(head: HeadModel, person: Person) -> Tensor:

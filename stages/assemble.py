@@ -42,6 +42,7 @@ def load_person(workspace: Workspace, name: str, head: HeadModel) -> Person:
         shape.neutral_expression,
         shape.neutral_jaw,
         torch.from_numpy(embedding),
+        shape.static_offset,
     )
 
 

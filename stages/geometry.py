@@ -14,13 +14,12 @@ from emotag.perception.geometry.engines import make_geometry
 from emotag.perception.geometry.estimator import Geometry, GeometryEstimator
 from emotag.perception.geometry.files import GeometryPaths, write_geometry
 from emotag.perception.geometry.picture import GeometrySheet
-from emotag.perception.geometry.settings import GeometrySettings
 from emotag.perception.geometry.tracked_mesh import TrackedMesh
-from emotag.perception.tracking.track import Track, check_head
+from emotag.perception.tracking.track import PersonShape, Track, check_head
 from emotag.progress import summary
 from emotag.progress import track as progress
 from stages.run import run
-from stages.settings import load_settings
+from stages.settings import PipelineSettings, load_settings
 from stages.workspace import Workspace
 
 
@@ -33,7 +32,7 @@ def geometry(
     settings.clip(clip)
     track_path = workspace.file("track", clip, "parquet")
     motion = Track.load(track_path)
-    estimator = _estimator(workspace, settings.geometry, clip, motion)
+    estimator = _estimator(workspace, settings, clip, motion)
     picture = workspace.file("geometry", clip, "jpg")
     paths = GeometryPaths(
         depth=workspace.file("geometry", f"{clip}-depth", "mkv"),
@@ -58,11 +57,12 @@ def geometry(
     summary(f"geometry {clip}", [*rows, *agreement, ("files", paths.note), ("picture", picture)])
 
 
-def _estimator(workspace: Workspace, settings: GeometrySettings, clip: str, motion: Track) -> GeometryEstimator:
+def _estimator(workspace: Workspace, settings: PipelineSettings, clip: str, motion: Track) -> GeometryEstimator:
     head_digest = digest(workspace.head)
     check_head(workspace.file("track", clip, "parquet"), head_digest)
-    tracked = TrackedMesh(HeadModel.load(workspace.head), motion, head_digest)
-    return make_geometry(settings, tracked, _person(workspace, clip))
+    person = PersonShape.load(workspace.file("shape", settings.clip(clip).identity, "json"))
+    tracked = TrackedMesh(HeadModel.load(workspace.head), motion, head_digest, person.static_offset)
+    return make_geometry(settings.geometry, tracked, _person(workspace, clip))
 
 
 def _person(workspace: Workspace, clip: str) -> Iterator[np.ndarray]:

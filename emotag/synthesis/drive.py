@@ -64,7 +64,7 @@ class HeadRenderer:
     def __init__(self, head: HeadModel, avatar: Avatar, camera: Camera, window: Window) -> None:
         self._faces, self._camera, self._window = head.faces, camera, window
         self._person, self._splats, self._mouth = avatar.person, avatar.splats, avatar.grmn.mouth
-        self._rest = RestHead.of(head, avatar.person.shape)
+        self._rest = RestHead.of(head, avatar.person.shape, avatar.person.static_offset)
         self._basis = self._mouth.basis(self._splats.mouth_rest) if len(self._splats.mouth) else None
 
     def track(self, pose: HeadPose) -> TrackedJoints:

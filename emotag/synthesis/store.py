@@ -18,6 +18,8 @@ from emotag.splats.splats import Splats
 
 SPLATS = "splats.safetensors"
 CARD = "avatar.json"
+OFFSET = "static_offset"
+"""Tensor beside the splats' own: what hair and ears add to the head model."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ def save_avatar(folder: Path, avatar: Avatar) -> None:
     """Write splats.safetensors, the motion network and avatar.json (last, since it declares the folder whole)."""
     person = avatar.person
     tensors = {name: value.detach().cpu().contiguous() for name, value in avatar.splats.state_dict().items()}
+    if person.static_offset is not None:
+        tensors[OFFSET] = person.static_offset.cpu().contiguous()
     with atomic(folder / SPLATS) as partial:
         save_file(tensors, partial)
     save_grmn(folder, avatar.grmn, avatar.note)
@@ -74,6 +78,7 @@ def load_avatar(folder: Path, expected: MotionNote | None = None) -> Avatar:
     grmn, note = load_grmn(folder, expected)
     try:
         tensors = load_file(folder / SPLATS)
+        offset = tensors.pop(OFFSET, None)
         splats = Splats(len(tensors["binding"]), len(tensors["mouth"]), tensors["sh"].shape[1])
         splats.load_state_dict(tensors)
         person = Person(
@@ -83,6 +88,7 @@ def load_avatar(folder: Path, expected: MotionNote | None = None) -> Avatar:
             torch.tensor(card["neutral_expression"]),
             torch.tensor(card["neutral_jaw"]),
             torch.tensor(card["embedding"]),
+            offset,
         )
     except (SafetensorError, FileNotFoundError, KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

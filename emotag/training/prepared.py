@@ -50,7 +50,7 @@ class Prepared:
     def rest(self, scene: Scene) -> RestHead:
         """Give the person's head before expression and pose."""
         if scene.person not in self._heads:
-            self._heads[scene.person] = RestHead.of(self.head, scene.person.shape)
+            self._heads[scene.person] = RestHead.of(self.head, scene.person.shape, scene.person.static_offset)
         found: RestHead = self._heads[scene.person]
         return found
 

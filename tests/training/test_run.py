@@ -17,9 +17,9 @@ from emotag.training.adapt import adapt
 from emotag.training.clip import ClipFeatures, ClipFrames, HeadPose, Window
 from emotag.training.losses.regularisers import lip_loss
 from emotag.training.pretrain import make_network, pretrain
+from emotag.training.sample import draw
 from emotag.training.scene import Geometry, Scene, Shot, make_scene
 from emotag.training.settings import LossWeights, TrainingSettings
-from emotag.training.sample import draw
 
 FRAMES, SIZE, SPLATS = 24, 48, 600
 MOTION = MotionSettings(

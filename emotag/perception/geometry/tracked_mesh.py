@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from emotag.errors import InputError
 from emotag.head.mesh_render import rasterize, vertex_normals
@@ -19,9 +20,15 @@ class TrackedMesh:
     engine = "tracked-mesh"
     relative = False
 
-    def __init__(self, head: HeadModel, track: Track, digest: str) -> None:
+    def __init__(
+        self,
+        head: HeadModel,
+        track: Track,
+        digest: str,  # of the head model
+        offset: Tensor | None = None,  # (V, 3) metres: PersonShape.static_offset
+    ) -> None:
         self.digest = digest
-        self._head, self._track = head, track
+        self._head, self._track, self._offset = head, track, offset
         self._faces = head.faces.numpy()
         self._surface = surface_faces(head)
 
@@ -46,7 +53,7 @@ class TrackedMesh:
     ) -> Geometry:
         """Give the geometry of one frame of the track."""
         height, width = image.shape[:2]
-        vertices = self._track.vertices(self._head, slice(frame, frame + 1))[0]
+        vertices = self._track.vertices(self._head, slice(frame, frame + 1), self._offset)[0]
         pixels, depth = self._track.camera(width, height).project(vertices)
         projected = np.concatenate((pixels.numpy(), depth.numpy()[:, None]), axis=1)
         raster = rasterize(projected, self._surface, height, width)
