@@ -53,9 +53,10 @@ def facing_cosine(
     faces: Tensor,  # (F, 3)
 ) -> Tensor:  # (B, F)
     """Cosine between each triangle's normal and the direction to the camera at (0, 0, 1)."""
-    frames = triangle_frames(vertices, faces)
-    towards = vertices.new_tensor([0.0, 0.0, 1.0]) - frames.centre
-    return (frames.rotation[..., 1] * nn.functional.normalize(towards, dim=-1)).sum(-1)
+    first, second, third = vertices[:, faces].unbind(dim=2)
+    normal = nn.functional.normalize(torch.linalg.cross(second - first, third - first), dim=-1, eps=1e-20)
+    towards = vertices.new_tensor([0.0, 0.0, 1.0]) - (first + second + third) / 3
+    return (normal * nn.functional.normalize(towards, dim=-1)).sum(-1)
 
 
 @torch.no_grad()
