@@ -140,14 +140,14 @@ def _words(port: int) -> list[str]:
 def _environment(root: Path, port: int) -> dict[str, str]:
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return {
+        "PREFECT_WORKER_QUERY_SECONDS": "3",
+        "PREFECT_WORKER_CANCELLATION_POLL_SECONDS": "3",
         **os.environ,
         "PATH": tools,
         "PWD": str(root.resolve()),  # what prefect.yaml calls the project's folder
         "PREFECT_HOME": os.environ.get("PREFECT_HOME", str((root / HOME).resolve())),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_WORKER_QUERY_SECONDS": "3",
-        "PREFECT_WORKER_CANCELLATION_POLL_SECONDS": "3",
         "DO_NOT_TRACK": "1",
     }
 

@@ -8,6 +8,7 @@ from pipeline.flows.locks import LOCKS, held
 from pipeline.flows.people import register_identity, register_sound
 from pipeline.flows.runners import how_many
 from pipeline.flows.schedule import Summary
+from pipeline.params import check_name
 
 
 def adapt_here(
@@ -21,6 +22,7 @@ def adapt_here(
     tell: Callable[[str], None] = print,
 ) -> int:
     """Make a person's avatar; give an exit code. Raises InputError on bad input."""
+    check_name(name)
     with held(root / LOCKS / f"identity-{name}", waiting=lambda: tell(f"waiting: another run is making {name}")):
         targets = register_identity(root, name, video, consent, adapt_seconds, test_seconds)
         return _end(update_here(root, targets, how_many(jobs)), f"models/avatars/{name}", tell)

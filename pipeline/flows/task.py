@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from prefect import task
@@ -37,12 +38,18 @@ STOPPING: dict[str, threading.Event] = {}
 """Flow runs of this process that are ending, by id: their stages end too."""
 
 
+def may_pass(task: object, run: object, state: State[Any]) -> bool:
+    """Say whether a failure is worth another try: one that was raised; a failed state that was returned is final."""
+    return isinstance(state.data, Exception)
+
+
 @task(
     name="stage",
     task_run_name="{stage}",
     description="Bring one DVC stage up to date",
     retries=RETRIES,
     retry_delay_seconds=RETRY_DELAYS_S,
+    retry_condition_fn=may_pass,
     persist_result=False,
 )
 def run_stage(stage: str, order: Order | None, root: str, gpus: int = 0) -> "State[Result] | Result":
