@@ -89,10 +89,7 @@ class Served:
     def watch(self, deployment: str, **parameters: object) -> subprocess.CompletedProcess[str]:
         """Run `prefect deployment run … --watch` to its end."""
         options = [part for name, value in parameters.items() for part in ("-p", f"{name}={value}")]
-        return subprocess.run(
-            [sys.executable, "-m", "prefect", "deployment", "run", deployment, *options, "--watch"], cwd=self.project, env=self.environment,
-            capture_output=True, text=True, timeout=2 * PATIENCE_S, check=False,
-        )  # fmt: skip
+        return self.command(sys.executable, "-m", "prefect", "deployment", "run", deployment, *options, "--watch")
 
     def begin(self, deployment: str, **parameters: object) -> str:
         """Begin a run, as the form in Prefect's pages does; give its id."""
