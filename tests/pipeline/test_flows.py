@@ -93,7 +93,7 @@ def test_a_lock_is_waited_for_told_once_and_given_up_when_stopped(tmp_path: Path
             pass
         with (
             pytest.raises(Stopped),
-            held(tmp_path / "a", stopped=lambda: len(told) > 0, waiting=lambda: told.append(1)),
+            held(tmp_path / "a", **waits),
         ):
             pass
     assert told == [1]
