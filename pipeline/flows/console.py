@@ -8,7 +8,7 @@ LIVE = {"TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "1", "NO_COLOR": "1", "TERM": 
 """Environment in which rich draws its bars into a pipe as it would on a terminal (its documented variables)."""
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_BAR = re.compile(r"^(?P<what>.*?) [━╸╺ ]{10,} (?P<done>\d+)/(?P<total>\d+|\?) +(?P<left>[-\d:]+)(?P<note>.*)$")
+_BAR = re.compile(r"^(?P<what>.*?) [━╸╺ ]{10,} (?P<done>\d+)/(?P<total>\d+|\?)(?: +[-\d:]+)?(?P<note>.*)$")
 _BREAK = re.compile(r"[\r\n]|\x1b\[2K|\x1b\[1A")
 
 

@@ -26,7 +26,14 @@ BUSY_LIMIT_S = 3600.0
 _TICK_S = 0.25
 _PAUSES_S = (1.0, 2.0, 4.0)  # between looks whether the files are free; the last one again and again
 _KEPT_LINES = 60
-_NOT_NEWS = ("Updating lock file", "Use `dvc push`", "To track the changes with git")
+_NOT_NEWS = (  # DVC's advice after every stage
+    "Updating lock file",
+    "Use `dvc push`",
+    "To track the changes with git",
+    "git add dvc.lock",
+    "To enable auto staging",
+    "dvc config core.autostage",
+)
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,7 @@ def _run(root: Path, order: Order, listener: Listener, threads: int) -> bool:
                 listener.reading(item)
                 continue
             ran = ran or item.startswith(f"Running stage '{order.name}'")
-            if item.startswith(_NOT_NEWS):
+            if item.strip().startswith(_NOT_NEWS):
                 continue
             lines.append(item)
             listener.line(item)

@@ -26,8 +26,8 @@ def build_corpus(
     videos: given.CorpusVideos = [],  # noqa: B006 (Prefect's form shows the default)
     jobs: given.Jobs = 0,
     runner: given.Runner = "threads",
-    cluster: given.Cluster = None,
-    limit_minutes: given.LimitMinutes = None,
+    cluster: given.Cluster = "",
+    limit_minutes: given.LimitMinutes = 0.0,
 ) -> State:
     """Perception of every clip of the corpus: crops, landmarks, tracks, mattes, cues, features."""
     from pipeline.register import add_corpus
@@ -36,7 +36,7 @@ def build_corpus(
         with editing_params(Path()):
             for one in videos:
                 add_corpus(Path(), one.name, Path(one.video), one.consent, one.seconds)
-        summary = update(["corpus"], How(jobs, runner, cluster, limit_minutes))
+        summary = update(["corpus"], How(jobs, runner, cluster or None, limit_minutes * 60 or None))
     except InputError as error:
         return _refused(error)
     return _finish(summary, "corpus", {"digests of the corpus": "data/corpus.json"})
@@ -47,12 +47,12 @@ def build_corpus(
 def pretrain_motion(
     jobs: given.Jobs = 0,
     runner: given.Runner = "threads",
-    cluster: given.Cluster = None,
-    limit_minutes: given.LimitMinutes = None,
+    cluster: given.Cluster = "",
+    limit_minutes: given.LimitMinutes = 0.0,
 ) -> State:
     """The motion network, learnt from the people of the corpus."""
     try:
-        summary = update(["pretrain"], How(jobs, runner, cluster, limit_minutes))
+        summary = update(["pretrain"], How(jobs, runner, cluster or None, limit_minutes * 60 or None))
     except InputError as error:
         return _refused(error)
     links = {"motion network": "models/motion/grmn.safetensors", "log of training": "models/motion/log.parquet"}
@@ -63,14 +63,14 @@ def pretrain_motion(
 @given.described
 def adapt_identity(
     identity: given.Identity,
-    video: given.Video = None,
-    consent: given.Consent = None,
+    video: given.Video = "",
+    consent: given.Consent = "",
     adapt_seconds: given.AdaptSeconds = 5.0,
     test_seconds: given.TestSeconds = None,
     jobs: given.Jobs = 0,
     runner: given.Runner = "threads",
-    cluster: given.Cluster = None,
-    limit_minutes: given.LimitMinutes = None,
+    cluster: given.Cluster = "",
+    limit_minutes: given.LimitMinutes = 0.0,
 ) -> State:
     """A person's avatar from a short video: registers the person, reads the clip, adapts the network, tests it."""
     lock = held(
@@ -79,9 +79,9 @@ def adapt_identity(
     )
     try:
         with lock:
-            file = None if video is None else Path(video)
+            file = Path(video) if video else None
             targets = register_identity(Path(), identity, file, consent, adapt_seconds, test_seconds)
-            summary = update(targets, How(jobs, runner, cluster, limit_minutes))
+            summary = update(targets, How(jobs, runner, cluster or None, limit_minutes * 60 or None))
     except InputError as error:
         return _refused(error)
     folder = f"models/avatars/{identity}"
@@ -99,16 +99,16 @@ def adapt_identity(
 def speak(
     identity: given.Identity,
     audio: given.Audio,
-    name: given.SoundName = None,
+    name: given.SoundName = "",
     jobs: given.Jobs = 0,
     runner: given.Runner = "threads",
-    cluster: given.Cluster = None,
-    limit_minutes: given.LimitMinutes = None,
+    cluster: given.Cluster = "",
+    limit_minutes: given.LimitMinutes = 0.0,
 ) -> State:
     """New audio spoken by an avatar, as a video that says of itself that it is AI-generated."""
     try:
-        targets = register_sound(Path(), identity, Path(audio), name)
-        summary = update(targets, How(jobs, runner, cluster, limit_minutes))
+        targets = register_sound(Path(), identity, Path(audio), name or None)
+        summary = update(targets, How(jobs, runner, cluster or None, limit_minutes * 60 or None))
     except InputError as error:
         return _refused(error)
     made = targets[0].removeprefix("speak@")
@@ -118,25 +118,25 @@ def speak(
 @flow(name="evaluate", validate_parameters=True)
 @given.described
 def evaluate(
-    identity: given.OfIdentity = None,
+    identity: given.OfIdentity = "",
     tests: given.Tests = [],  # noqa: B006
     report: given.Report = False,
     jobs: given.Jobs = 0,
     runner: given.Runner = "threads",
-    cluster: given.Cluster = None,
-    limit_minutes: given.LimitMinutes = None,
+    cluster: given.Cluster = "",
+    limit_minutes: given.LimitMinutes = 0.0,
 ) -> State:
     """Self-reconstruction of unseen clips, scored beside a frozen face and the paper."""
     try:
         settings = load_settings()
         chosen = {name: settings.test(name) for name in tests} if tests else settings.tests
-        if identity is not None:
+        if identity:
             settings.person(identity)
             chosen = {name: one for name, one in chosen.items() if one.identity == identity}
         if not chosen:
             raise InputError("params.yaml has no such test; `emotag add-identity` registers one with --test-seconds")
         targets = [f"evaluate@{name}" for name in chosen] + (["report"] if report else [])
-        summary = update(targets, How(jobs, runner, cluster, limit_minutes))
+        summary = update(targets, How(jobs, runner, cluster or None, limit_minutes * 60 or None))
     except InputError as error:
         return _refused(error)
     links = {f"videos of {one}": f"reports/videos/{one}" for one in {test.identity for test in chosen.values()}}
@@ -149,12 +149,12 @@ def reproduce(
     targets: given.Targets = [],  # noqa: B006
     jobs: given.Jobs = 0,
     runner: given.Runner = "threads",
-    cluster: given.Cluster = None,
-    limit_minutes: given.LimitMinutes = None,
+    cluster: given.Cluster = "",
+    limit_minutes: given.LimitMinutes = 0.0,
 ) -> State:
     """Everything (or the targets): as `dvc repro`, several stages at a time."""
     try:
-        summary = update(targets, How(jobs, runner, cluster, limit_minutes))
+        summary = update(targets, How(jobs, runner, cluster or None, limit_minutes * 60 or None))
     except InputError as error:
         return _refused(error)
     return _finish(summary, "all", {"report": "reports/report.html", "motion network": "models/motion"})

@@ -10,16 +10,18 @@ from pydantic.fields import FieldInfo
 from pipeline.flows.runners import Runner as RunnerName
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+NAME_OR_NOTHING = r"^([a-z0-9][a-z0-9-]{0,62})?$"
 
 Identity = Annotated[str, Field(description="Name of the person: lower-case letters, digits, dashes.", pattern=NAME)]
 Video = Annotated[
-    str | None,
-    Field(description="A video with one face and its voice; relative paths start at the project's folder. "
-                      "Not needed for a person who is registered already."),
-]  # fmt: skip
+    str,
+    Field(
+        description="A video with one face and its voice; relative paths start at the project's folder. "
+        "Empty for a person who is registered already."
+    ),
+]
 Consent = Annotated[
-    str | None,
-    Field(description="Who agreed to what, in words; kept with the avatar. Required with a video."),
+    str, Field(description="Who agreed to what, in words; kept with the avatar. Required with a video.")
 ]
 AdaptSeconds = Annotated[float, Field(description="Length of the stretch that the avatar is made from.", ge=3, le=600)]
 TestSeconds = Annotated[
@@ -30,7 +32,7 @@ Audio = Annotated[
     str, Field(description="Any sound file, or a video with sound; relative paths start at the project's folder.")
 ]
 SoundName = Annotated[
-    str | None, Field(description="Name of the sound (empty: the file's own, made a name).", pattern=NAME)
+    str, Field(description="Name of the sound (empty: the file's own, made a name).", pattern=NAME_OR_NOTHING)
 ]
 Jobs = Annotated[int, Field(description="How many stages run at a time (0: as many as cores).", ge=0)]
 Runner = Annotated[
@@ -40,14 +42,12 @@ Runner = Annotated[
     ),
 ]
 Cluster = Annotated[
-    str | None,
+    str,
     Field(
         description="Address of a running Dask scheduler (tcp://host:8786) or of Ray; empty: a local one for this run."
     ),
 ]
-LimitMinutes = Annotated[
-    float | None, Field(description="A stage that takes longer (minutes) is ended; empty: no limit.", gt=0)
-]
+LimitMinutes = Annotated[float, Field(description="A stage that takes longer (minutes) is ended; 0: no limit.", ge=0)]
 
 
 class CorpusVideo(BaseModel):
@@ -63,7 +63,9 @@ CorpusVideos = Annotated[
     list[CorpusVideo], Field(description="People to add to the corpus before it is built; those registered stay.")
 ]
 Tests = Annotated[list[str], Field(description="Tests of params.yaml (none: all of them).")]
-OfIdentity = Annotated[str | None, Field(description="Only tests of this person (empty: of everyone).", pattern=NAME)]
+OfIdentity = Annotated[
+    str, Field(description="Only tests of this person (empty: of everyone).", pattern=NAME_OR_NOTHING)
+]
 Targets = Annotated[
     list[str], Field(description="Stages, as `dvc repro` takes them: `track`, `adapt@mira` (none: all).")
 ]

@@ -26,7 +26,7 @@ class How:
     jobs: int = 0
     runner: Runner = "threads"
     cluster: str | None = None
-    limit_min: float | None = None
+    limit_s: float | None = None
 
 
 def update(targets: list[str], how: How) -> Summary:
@@ -44,10 +44,9 @@ def update(targets: list[str], how: How) -> Summary:
         f"{len(plan.todo)} of {len(plan.stages)} stages are out of date or read what is; {jobs} at a time"
     )
     run = str(prefect.runtime.flow_run.id)
-    limit_s = None if how.limit_min is None else how.limit_min * 60
     # Stages are told to end before the runner, on its way out, waits for them.
     with make_runner(how.runner, jobs, how.cluster) as runner, _stopping(run):
-        return run_plan(plan, _Tasks(root, runner, gpus, settings.pretrain.processes), jobs, limit_s)
+        return run_plan(plan, _Tasks(root, runner, gpus, settings.pretrain.processes), jobs, how.limit_s)
 
 
 @contextmanager
