@@ -21,7 +21,17 @@ import psutil
 import pytest
 import yaml
 
+from pipeline.flows.locks import held
+
 ROOT = Path(__file__).parents[2]
+LINES = {
+    "ada": ("Mama baked a big blue birthday cake for all of us.", "neutral", 0),
+    "ben": ("You promised to bring my books back before Monday!", "angry", 2),
+    "mira-adapt": ("Believe me, this was the best morning of my whole life.", "happy", 2),
+    "mira-same": ("Maybe we should buy some flowers for Peter as well.", "happy", 2),
+}
+"""What the actors of the small project say."""
+
 PATIENCE_S = 180.0  # for what takes seconds on an idle machine
 COMMAND = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 TRAIN = Path(__file__).parent / "drawn_training.py"
@@ -163,7 +173,9 @@ def serving(project: Path) -> Iterator[Served]:
     }
     environment |= {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(project if (project / "emotag").is_dir() else ROOT),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, (str(project if (project / "emotag").is_dir() else ROOT), os.environ.get("PYTHONPATH")))
+        ),
         "PREFECT_HOME": str(project / ".emotag" / "prefect"),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
@@ -236,3 +248,69 @@ def draw_video(path: Path, seconds: int = 9) -> None:
                 container.mux(packet)
         for packet in stream.encode():
             container.mux(packet)
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tracked tree with the smoke profile and four takes, run once; to be copied, not changed.
+
+    The workers of pytest-xdist share it: the first one makes it, the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "smoke"
+    with held(folder.with_suffix(".lock")):
+        if not folder.with_suffix(".done").exists():
+            copy_tree(folder)
+            run(folder, "git", "init", "--quiet")
+            run(folder, *COMMAND, "profile", "smoke")
+            shorten(folder / "params.yaml")
+            run(folder, *COMMAND, "repro")
+            folder.with_suffix(".done").touch()
+    return folder
+
+
+def copy_tree(folder: Path) -> None:
+    """Copy what git tracks, or would."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    tracked = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True)
+    for name in tracked.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+
+
+def shorten(path: Path) -> None:
+    """Leave of the embedded example what shows that everything runs."""
+    params = yaml.safe_load(path.read_text())
+    takes = {name: params["takes"][name] for name in LINES}
+    for name, (text, emotion, level) in LINES.items():
+        takes[name]["lines"] = [{"text": text, "emotion": emotion, "level": level}]
+    params["takes"] = takes
+    params["film"] |= {"lead_s": 0.4, "pause_s": 0.6}  # no stretch under three seconds is taken
+    params["actors"] = {name: params["actors"][name] for name in ("ada", "ben", "mira")}
+    params["clips"] = {name: params["clips"][name] | {"end_s": None} for name in LINES}
+    params["identities"] = {name: params["identities"][name] for name in ("ada", "ben", "mira")}
+    params["corpus"] = ["ada", "ben"]
+    params["tests"] = {"mira-same": params["tests"]["mira-same"]}
+    params["sounds"] = {"ben-voice": {"file": "data/raw/ben.mp4"}}
+    params["videos"] = {"mira-ben": {"identity": "mira", "sound": "ben-voice", "reference": "mira-adapt"}}
+    path.write_text(yaml.safe_dump(params, allow_unicode=True))
+
+
+def run(folder: Path, *command: object) -> str:
+    """Run a command in a project; give its output. Fails when the command does."""
+    environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "1"}
+    environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"}
+    words = [str(part) for part in command]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def actors(smoke: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A served copy of the small project of actors."""
+    project = tmp_path_factory.mktemp("served") / "project"
+    shutil.copytree(smoke, project, symlinks=True)
+    with serving(project) as served:
+        yield served

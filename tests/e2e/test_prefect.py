@@ -173,3 +173,19 @@ def test_gpu_slots_are_taken_one_at_a_time(shell: Any, monkeypatch: pytest.Monke
         environments = [one.result() for one in [pool.submit(hold), pool.submit(hold)]]
     assert most == [1, 1]
     assert environments == [(("CUDA_VISIBLE_DEVICES", "0"),)] * 2
+
+
+def test_stages_run_on_a_dask_cluster_of_two_workers(shell: Any) -> None:
+    pytest.importorskip("prefect_dask", reason="the extra emotag[dask] is not installed")
+    from distributed import LocalCluster
+
+    corpus = [{"name": who, "video": "own.mp4", "consent": "synthetic"} for who in ("eve", "fay")]
+    before = log(shell.project)
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        given = {"runner": "dask", "cluster": cluster.scheduler_address, "jobs": 2, "videos": corpus}
+        run, ended = shell.go("build-corpus/local", **given)
+    assert ended == "COMPLETED", shell.state(run)
+    assert {"crop@eve", "crop@fay", "corpus"} <= ran_since(shell.project, before)
+    run, ended = shell.go("build-corpus/local", runner="dask", jobs=2)  # a cluster of its own for the run
+    assert ended == "COMPLETED" and ran_since(shell.project, before) >= {"crop@eve", "crop@fay"}
+    assert {state for state, _ in shell.stages(run).values()} == {"Cached"}
