@@ -96,4 +96,9 @@ class _Tasks:
         if state.is_completed():
             return Ending(cached=state.name == "Cached")
         line = " ".join((state.message or state.name).split())
+        if not state.is_final():  # never came to the task: a cluster's machine has another environment, or is gone
+            try:
+                future.result(raise_on_failure=False)
+            except Exception as error:  # whatever the cluster says
+                line = f"did not begin ({type(error).__name__}: {' '.join(str(error).split())})"
         return Ending(fault=line if stage.name in line else f"{stage.name}: {line}")

@@ -105,7 +105,9 @@ class Served:
         """Begin a run, as the form in Prefect's pages does; give its id."""
         deployed = self.api.get(f"deployments/name/{deployment}").json()["id"]
         content = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
-        return str(self.api.post(f"deployments/{deployed}/create_flow_run", json=content).json()["id"])
+        answer = self.api.post(f"deployments/{deployed}/create_flow_run", json=content)
+        assert answer.status_code < 300, answer.text
+        return str(answer.json()["id"])
 
     def go(self, deployment: str, **parameters: object) -> tuple[str, str]:
         """Run to the end; give the run's id and the type of its last state."""

@@ -120,9 +120,12 @@ def test_only_what_may_pass_a_second_time_is_tried_again(shell: Any) -> None:
 
 
 @pytest.mark.parametrize("how", ["cancel", "kill"])
-def test_nothing_is_left_of_a_training_that_is_ended_and_the_next_goes_on(shell: Any, how: str) -> None:
+def test_nothing_is_left_of_a_training_that_is_ended_and_the_next_goes_on(
+    shell: Any, how: str, request: pytest.FixtureRequest
+) -> None:
     checkpoint = shell.project / "checkpoints" / f"adapt-{how}.pt"
     set_frames(shell.project, 150)
+    request.addfinalizer(lambda: set_frames(shell.project, 10))
     run = shell.begin("adapt-identity/local", **new(how))
     shell.until(lambda: checkpoint.exists() and int(checkpoint.read_text() or 0) >= 100)
     stages = shell.processes("keeper", "train.py")
