@@ -6,11 +6,12 @@ STAMP := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo test check clean
+.PHONY: help setup demo serve test check clean
 
 help:
 	@echo "make setup   make .venv with the exact versions of constraints.txt"
 	@echo "make demo    run the whole DAG on the synthetic actors and write reports/report.html"
+	@echo "make serve   Prefect's server, deployments and a worker on this machine, until Ctrl-C"
 	@echo "make test    ruff, mypy and every test"
 	@echo "make clean   remove what the DAG made (not the DVC cache)"
 
@@ -26,6 +27,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	emotag repro
 	@echo "open reports/report.html"
+
+serve: setup
+	@exec emotag serve
 
 check: setup
 	ruff check
