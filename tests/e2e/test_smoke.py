@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,38 +23,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tracked tree with the smoke profile, three of the actors with a line each, run once."""
-    folder = tmp_path_factory.mktemp("project")
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    tracked = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True)
-    for name in tracked.stdout.decode().split("\0"):
-        if name and (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((ROOT / name).read_bytes())
-    run(folder, "git", "init", "--quiet")
-    run(folder, "emotag", "profile", "smoke")
-    shorten(folder / "params.yaml")
-    run(folder, "emotag", "repro")
-    return folder
-
-
-def shorten(path: Path) -> None:
-    """Leave of the embedded example what shows that everything runs."""
-    params = yaml.safe_load(path.read_text())
-    takes = {name: params["takes"][name] for name in LINES}
-    for name, (text, emotion, level) in LINES.items():
-        takes[name]["lines"] = [{"text": text, "emotion": emotion, "level": level}]
-    params["takes"] = takes
-    params["film"] |= {"lead_s": 0.4, "pause_s": 0.6}  # no stretch under three seconds is taken
-    params["actors"] = {name: params["actors"][name] for name in ("ada", "ben", "mira")}
-    params["clips"] = {name: params["clips"][name] | {"end_s": None} for name in LINES}
-    params["identities"] = {name: params["identities"][name] for name in ("ada", "ben", "mira")}
-    params["corpus"] = ["ada", "ben"]
-    params["tests"] = {"mira-same": params["tests"]["mira-same"]}
-    params["sounds"] = {"ben-voice": {"file": "data/raw/ben.mp4"}}
-    params["videos"] = {"mira-ben": {"identity": "mira", "sound": "ben-voice", "reference": "mira-adapt"}}
-    path.write_text(yaml.safe_dump(params, allow_unicode=True))
+def project(smoke: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the small project of conftest.py, run once."""
+    return Path(shutil.copytree(smoke, tmp_path_factory.mktemp("project") / "copy", symlinks=True))
 
 
 def run(folder: Path, *command: object) -> str:
