@@ -10,7 +10,6 @@ import typer
 
 from emotag.errors import InputError
 
-
 _ENDED = 128 + signal.SIGTERM
 
 
