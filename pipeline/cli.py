@@ -122,11 +122,8 @@ def repro_command(
     """Bring the DAG up to date as `dvc repro` does, several stages at a time."""
     from pipeline.parallel import reproduce
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the stages too
-    try:
-        raise SystemExit(reproduce(Path.cwd(), jobs or len(os.sched_getaffinity(0)), targets or ()))
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    _end_stages_on_signals()
+    _leave(lambda: reproduce(Path.cwd(), jobs or len(os.sched_getaffinity(0)), targets or ()))
 
 
 Jobs = Annotated[int, typer.Option(min=0, help="How many stages run at a time (0: as many as cores).")]
@@ -148,7 +145,7 @@ def adapt(
     """Make a person's avatar from a short video: register, and run what is needed. Needs no server."""
     from pipeline.flows.here import adapt_here
 
-    _end_stages_on_sigterm()
+    _end_stages_on_signals()
     _leave(lambda: adapt_here(Path.cwd(), name, video, consent, adapt_seconds, test_seconds, jobs))
 
 
@@ -162,7 +159,7 @@ def speak(
     """Let an avatar speak new audio: register it, and make the video. Needs no server."""
     from pipeline.flows.here import speak_here
 
-    _end_stages_on_sigterm()
+    _end_stages_on_signals()
     _leave(lambda: speak_here(Path.cwd(), name, audio, sound, jobs))
 
 
@@ -177,8 +174,9 @@ def serve(
     raise SystemExit(serve_here(Path.cwd(), port, runs))
 
 
-def _end_stages_on_sigterm() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _end_stages_on_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background jobs start with it ignored
+        signal.signal(number, signal.default_int_handler)
 
 
 def _leave(command: Callable[[], int]) -> None:

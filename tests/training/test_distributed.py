@@ -159,6 +159,14 @@ def test_averaged_gradients_are_those_of_both_losses_in_one_process(
     assert RESUMED_AT < FIRST_LEAVES < SECOND_LEAVES < len(pair.gradients)
 
 
+def learnt(name: str, value: Tensor) -> Tensor:
+    """Leave out the bias of attention's keys: it cancels in the softmax, and AdamW walks along its rounding errors."""
+    if not name.endswith("query_key_value.bias"):
+        return value
+    query, _, values = value.chunk(3)
+    return torch.cat((query, values))
+
+
 def test_two_processes_train_the_network_that_one_trains(
     two: Two, one: tuple[Pair, list[dict[str, Tensor]]], synthetic_head: HeadModel
 ) -> None:
@@ -170,7 +178,8 @@ def test_two_processes_train_the_network_that_one_trains(
         got = two.made[rank]["weights"]
         assert set(got) == set(expected[rank])
         for name, value in got.items():
-            torch.testing.assert_close(value, expected[rank][name], rtol=1e-3, atol=1e-5, msg=name)
+            wanted = expected[rank][name]
+            torch.testing.assert_close(learnt(name, value), learnt(name, wanted), rtol=1e-3, atol=1e-5, msg=name)
             moved += name in start and not torch.equal(value, start[name])
     assert moved > 20
     # Both hold the same network, bit by bit, which takes its units from both people.
