@@ -77,6 +77,7 @@ SCRIPTS = {
             child = os.fork()
             if child == 0:
                 (here / "child").write_text(str(os.getpid()))
+            print("epoch 3 of 30", flush=True)
             time.sleep(60)
         out = a.out / "2026-01-01_00-00-00"
         out.mkdir(parents=True)
@@ -146,8 +147,9 @@ def test_a_failure_tells_the_last_lines_and_is_tried_again(vhap):
 def test_the_whole_group_ends_at_the_time_limit(vhap):
     settings, video = vhap
     (settings.checkout / "hang").touch()
-    with pytest.raises(InputError, match=r"VHAP's track\.py: .* did not finish"):
+    with pytest.raises(InputError, match=r"VHAP's track\.py: .* did not finish .*epoch 3 of 30; all of it is in .*"):
         run_vhap(Job("mira", video), settings.model_copy(update={"track_limit_s": 1.0}))
+    assert "epoch 3 of 30" in (settings.work / "mira" / "track.log").read_text()
     child = int((settings.checkout / "child").read_text())
     for _ in range(50):
         if not _alive(child):

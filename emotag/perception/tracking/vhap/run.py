@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emotag.errors import InputError
-from emotag.external.program import run_program
+from emotag.external.program import last_lines, run_program
 from emotag.files import read_json, sha256, write_json
 from emotag.perception.tracking.vhap.read import latest_tracking
 from emotag.perception.tracking.vhap.settings import VhapSettings
 
-_SHOWN_LINES = 3  # of the log, in an error
 _ASK_S = 20.0  # for git's answer
 _COMMIT_DIGITS = 12
 
@@ -100,13 +99,11 @@ def _command(clip: str, name: str, arguments: list[str], limit_s: float, setting
     log = folder / f"{name}.log"
     command = [str(settings.python.absolute()), f"vhap/{name}.py", *arguments]  # not resolved: a link is an environment
     try:
-        done = run_program(command, limit_s=limit_s, cwd=settings.checkout, env=_environment(settings.python))
+        done = run_program(command, limit_s=limit_s, cwd=settings.checkout, env=_environment(settings.python), log=log)
     except InputError as error:
         raise InputError(f"clip {clip}: VHAP's {name}.py: {error}") from None
-    log.write_text(done.output, encoding="utf-8")
     if done.code != 0:
-        lines = [line.strip() for line in done.output.splitlines() if line.strip()]
-        told = " / ".join(lines[-_SHOWN_LINES:]) or "no output"
+        told = last_lines(done.output)
         raise InputError(f"clip {clip}: VHAP's {name}.py ended with code {done.code}: {told}; all of it is in {log}")
 
 
