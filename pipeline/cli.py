@@ -164,6 +164,17 @@ def speak(
 
 
 @app.command()
+def export_vhap(
+    clip: Annotated[str, typer.Argument(help="A tracked clip of params.yaml; the head model must be FLAME.")],
+    folder: Annotated[Path, typer.Argument(help="New folder for the data set.")],
+) -> None:
+    """Write a track as VHAP's data set, which GaussianAvatars trains on."""
+    from stages.export import export_vhap as export
+
+    export(clip, folder)
+
+
+@app.command()
 def serve(
     port: Annotated[int, typer.Option(help="Where Prefect's pages are.")] = 4200,
     runs: Annotated[int, typer.Option(min=1, help="How many flow runs at a time; others wait.")] = 8,
