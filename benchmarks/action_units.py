@@ -20,11 +20,12 @@ from emotag.media.video import stream_frames
 from emotag.perception.action_units.calibration import FILE
 from emotag.perception.action_units.fitting import RIDGE, LabelledClip, fit
 from emotag.perception.action_units.open import OpenActionUnits
+from emotag.perception.action_units.openface_table import on_our_clock, read_openface
 from emotag.perception.action_units.protocol import ACTION_UNITS, Array
 from emotag.perception.emotion.emfacs import Emfacs
 from emotag.perception.emotion.protocol import EMOTIONS
 from emotag.progress import track
-from emotag.tables import FPS, column, read_table
+from emotag.tables import column, read_table
 
 SCORED = ("anchor-de", "president-fr", "aoc", "hill", "menendez", "radio2", "w040-happy-3")
 """Clips of the correlation table: those where a unit varies (standard deviation above 0.1) count for it."""
@@ -51,12 +52,9 @@ def acted(clip: str) -> bool:
     return person(clip) != clip and clip.split("-")[1] not in REST_EMOTIONS
 
 
-def read_openface(path: Path, frames: int) -> Array:  # (T, 17)
-    """Read intensities at the pipeline's frame times: by timestamp, since some tables are at 30 fps."""
-    table = pd.read_csv(path)
-    table.columns = table.columns.str.strip()
-    times = np.arange(frames) / FPS
-    return np.stack([np.interp(times, table["timestamp"], table[f"AU{unit}_r"]) for unit in ACTION_UNITS], axis=1)
+def intensities(path: Path, frames: int) -> Array:  # (T, 17)
+    """Read OpenFace's intensities on the pipeline's clock."""
+    return on_our_clock(read_openface(path), frames)[0]
 
 
 def read_signals(data: Path, clip: str) -> tuple[Array, np.ndarray]:
@@ -93,10 +91,8 @@ def main(
     valid: dict[str, np.ndarray] = {}
     for clip in track(clips, "measures"):
         signals[clip], valid[clip] = read_signals(data, clip)
-    dynamic = {c: read_openface(openface / f"{c}.csv.gz", len(signals[c])) for c in clips if c in names}
-    static = {
-        c: read_openface(openface / f"{c}-static.csv.gz", len(signals[c])) for c in clips if f"{c}-static" in names
-    }
+    dynamic = {c: intensities(openface / f"{c}.csv.gz", len(signals[c])) for c in clips if c in names}
+    static = {c: intensities(openface / f"{c}-static.csv.gz", len(signals[c])) for c in clips if f"{c}-static" in names}
     labelled = [LabelledClip(person(c), signals[c], dynamic[c], rest=not acted(c)) for c in dynamic]
     labelled += across_clips(signals, static)
 

@@ -36,7 +36,7 @@ def build_corpus(
         with editing_params(Path()):
             for one in videos:
                 add_corpus(Path(), one.name, Path(one.video), one.consent, one.seconds)
-        summary = update(["corpus"], How(jobs, runner, cluster or None, limit_minutes * 60 or None))
+        summary = update(["corpus"], How(jobs, runner, cluster, limit_minutes))
     except InputError as error:
         return _refused(error)
     return _finish(summary, "corpus", {"digests of the corpus": "data/corpus.json"})
@@ -52,7 +52,7 @@ def pretrain_motion(
 ) -> State:
     """The motion network, learnt from the people of the corpus."""
     try:
-        summary = update(["pretrain"], How(jobs, runner, cluster or None, limit_minutes * 60 or None))
+        summary = update(["pretrain"], How(jobs, runner, cluster, limit_minutes))
     except InputError as error:
         return _refused(error)
     links = {"motion network": "models/motion/grmn.safetensors", "log of training": "models/motion/log.parquet"}
@@ -81,7 +81,7 @@ def adapt_identity(
         with lock:
             file = Path(video) if video else None
             targets = register_identity(Path(), identity, file, consent, adapt_seconds, test_seconds)
-            summary = update(targets, How(jobs, runner, cluster or None, limit_minutes * 60 or None))
+            summary = update(targets, How(jobs, runner, cluster, limit_minutes))
     except InputError as error:
         return _refused(error)
     folder = f"models/avatars/{identity}"
@@ -108,7 +108,7 @@ def speak(
     """New audio spoken by an avatar, as a video that says of itself that it is AI-generated."""
     try:
         targets = register_sound(Path(), identity, Path(audio), name or None)
-        summary = update(targets, How(jobs, runner, cluster or None, limit_minutes * 60 or None))
+        summary = update(targets, How(jobs, runner, cluster, limit_minutes))
     except InputError as error:
         return _refused(error)
     made = targets[0].removeprefix("speak@")
@@ -136,7 +136,7 @@ def evaluate(
         if not chosen:
             raise InputError("params.yaml has no such test; `emotag add-identity` registers one with --test-seconds")
         targets = [f"evaluate@{name}" for name in chosen] + (["report"] if report else [])
-        summary = update(targets, How(jobs, runner, cluster or None, limit_minutes * 60 or None))
+        summary = update(targets, How(jobs, runner, cluster, limit_minutes))
     except InputError as error:
         return _refused(error)
     links = {f"videos of {one}": f"reports/videos/{one}" for one in {test.identity for test in chosen.values()}}
@@ -154,7 +154,7 @@ def reproduce(
 ) -> State:
     """Everything (or the targets): as `dvc repro`, several stages at a time."""
     try:
-        summary = update(targets, How(jobs, runner, cluster or None, limit_minutes * 60 or None))
+        summary = update(targets, How(jobs, runner, cluster, limit_minutes))
     except InputError as error:
         return _refused(error)
     return _finish(summary, "all", {"report": "reports/report.html", "motion network": "models/motion"})

@@ -21,12 +21,12 @@ from stages.settings import PipelineSettings, load_settings
 
 @dataclass(frozen=True)
 class How:
-    """How a flow runs its stages: the parameters that all flows share."""
+    """How a flow runs its stages: the parameters that all flows share (pipeline/flows/parameters.py)."""
 
     jobs: int = 0
     runner: Runner = "threads"
-    cluster: str | None = None
-    limit_s: float | None = None
+    cluster: str = ""  # empty: none
+    limit_minutes: float = 0.0  # of a stage; 0: none
 
 
 def update(targets: list[str], how: How) -> Summary:
@@ -45,8 +45,9 @@ def update(targets: list[str], how: How) -> Summary:
     )
     run = str(prefect.runtime.flow_run.id)
     # Stages are told to end before the runner, on its way out, waits for them.
-    with make_runner(how.runner, jobs, how.cluster) as runner, _stopping(run):
-        return run_plan(plan, _Tasks(root, runner, gpus, settings.pretrain.processes), jobs, how.limit_s)
+    with make_runner(how.runner, jobs, how.cluster or None) as runner, _stopping(run):
+        tasks = _Tasks(root, runner, gpus, settings.pretrain.processes)
+        return run_plan(plan, tasks, jobs, how.limit_minutes * 60 or None)
 
 
 @contextmanager

@@ -86,6 +86,18 @@ stages:
 """
 
 
+class Patient(httpx.HTTPTransport):
+    """Asks again when the server is busy (503: its database is locked for a moment), as Prefect's own client does."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        end = time.monotonic() + PATIENCE_S
+        while (answer := super().handle_request(request)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            assert time.monotonic() < end, "the server stays busy"
+            answer.close()
+            time.sleep(0.5)
+        return answer
+
+
 @dataclass
 class Served:
     """A project, and the server and worker that `emotag serve` runs on it."""
@@ -189,7 +201,7 @@ def serving(project: Path) -> Iterator[Served]:
             [*COMMAND, "serve", "--port", str(port)], cwd=project, env=environment, stdout=file,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/", timeout=30) as api:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/", timeout=30, transport=Patient()) as api:
         served = Served(project, process, output, api, environment)
         try:
             until(lambda: "started!" in output.read_text() or process.poll() is not None)

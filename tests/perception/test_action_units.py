@@ -1,6 +1,5 @@
 """Action units: pose does not count, an action moves its own unit, rest, shading, the calibration, OpenFace."""
 
-import gzip
 import json
 from pathlib import Path
 
@@ -255,16 +254,3 @@ def test_sheet(tmp_path: Path) -> None:
     units = intensities(moving(BROWS, (0, -0.08, 0)))
     draw_action_units(tmp_path / "a.jpg", [textured()] * 3, units, "made up")
     assert (tmp_path / "a.jpg").stat().st_size > 5000
-
-
-@pytest.mark.shared
-def test_openface_tables_are_on_our_clock() -> None:
-    path = Path(__file__).parents[2] / "../shared/footage/openface/president-fr.csv.gz"
-    if not path.exists():
-        pytest.skip(f"{path} is absent")
-    from benchmarks.action_units import read_openface
-
-    with gzip.open(path, "rt") as file:
-        rows = sum(1 for _ in file) - 1
-    table = read_openface(path, 1258)
-    assert rows > 1500 and table.shape == (1258, 17) and table.min() >= 0 and table.max() <= 5
