@@ -22,6 +22,9 @@ from stages.run import run
 from stages.settings import PipelineSettings, load_settings
 from stages.workspace import Workspace
 
+NO_LOG = ["frames_seen", "identity", "stage", "seconds", "psnr"]
+"""Columns of the log of a network that is left untrained (`pretrain.frames: 0`)."""
+
 
 def pretrain() -> None:
     """Write models/motion/: the network, the log of its training, and pictures of every person."""
@@ -54,7 +57,8 @@ def _pretrain(workspace: Workspace, settings: PipelineSettings, ranks: Ranks) ->
     state = pretrain_network(on_device, scenes, settings.motion, settings.pretrain, checkpoint, key, ranks)
 
     pictures = ranks.gather(training_pictures(on_device, state))
-    log = pd.DataFrame([row for rows in ranks.gather(state.log) for row in rows])
+    rows = [row for rows in ranks.gather(state.log) for row in rows]
+    log = pd.DataFrame(rows, columns=None if rows else NO_LOG)
     log = log.sort_values("frames_seen", kind="stable", ignore_index=True)
     if ranks.rank == 0:
         save_grmn(workspace.motion, state.grmn, note)
@@ -69,7 +73,7 @@ def _pretrain(workspace: Workspace, settings: PipelineSettings, ranks: Ranks) ->
             ("people", len(settings.corpus)),
             ("frames rendered", state.frames_seen),
             ("seconds", f"{state.seconds:.0f} on {ranks.count} × {ranks.device.type}"),
-            ("PSNR of the head, last steps", f"{log['psnr'].tail(10).mean():.1f} dB"),
+            ("PSNR of the head, last steps", f"{log['psnr'].tail(10).mean():.1f} dB" if len(log) else "untrained"),
             ("network", workspace.motion),
         ],
     )

@@ -27,7 +27,7 @@ from emotag.report.settings import ReportSettings
 from emotag.settings import Settings
 from emotag.splats.settings import SplatSettings
 from emotag.synthesis.settings import CompositionSettings, PlateSettings
-from emotag.training.settings import PretrainSettings, TrainingSettings
+from emotag.training.settings import AdaptSettings, PretrainSettings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """What names look like: they become file names and DVC stage names."""
@@ -195,7 +195,7 @@ class PipelineSettings(Settings):
     pretrain: PretrainSettings
     """Pretraining."""
 
-    adapt: TrainingSettings
+    adapt: AdaptSettings
     """Adaptation."""
 
     metrics: MetricSettings = MetricSettings()

@@ -226,3 +226,15 @@ def freeze_for_adaptation(grmn: GRMN) -> list[nn.Parameter]:
         parameter.grad = None
     grmn.eval()
     return [parameter for _, parameter in grmn.adain_parameters()]
+
+
+def free_for_adaptation(grmn: GRMN) -> list[nn.Parameter]:
+    """Leave every parameter trainable, switch dropout and augmentation off, and give all parameters.
+
+    What adaptation is compared with when there is no pretrained network: the same seconds have to teach it all.
+    """
+    for parameter in grmn.parameters():
+        parameter.requires_grad_(True)
+        parameter.grad = None
+    grmn.eval()
+    return list(grmn.parameters())

@@ -1,6 +1,7 @@
 """Settings of pretraining and adaptation. Schedules count rendered frames, whatever the batch."""
 
 from math import sqrt
+from typing import Literal
 
 from pydantic import Field
 
@@ -69,8 +70,8 @@ class LossWeights(Settings):
 class TrainingSettings(Settings):
     """One training run."""
 
-    frames: int
-    """Rendered frames in all (250 000 pretraining, 20 000 adaptation in the paper)."""
+    frames: int = Field(ge=0)
+    """Rendered frames in all (250 000 pretraining, 20 000 adaptation in the paper); 0 leaves the network untrained."""
 
     static_frames: int
     """Frames per identity that train appearance only, posed by the tracker (1 000 in the paper)."""
@@ -110,6 +111,17 @@ class TrainingSettings(Settings):
     def rate_scale(self) -> float:
         """What `rates` are multiplied by."""
         return 1.0 if self.rate_batch is None else sqrt(self.batch / self.rate_batch)
+
+
+class AdaptSettings(TrainingSettings):
+    """Adaptation: one new person."""
+
+    frames: int = Field(gt=0)
+    """Rendered frames in all (20 000 in the paper)."""
+
+    trained: Literal["adain", "all"] = "adain"
+    """What of the motion network learns: the AdaIN modulation (EmoTaG §3.3), or all of it. `all` is an ablation: with
+    `pretrain.frames: 0` the network learns from these seconds alone."""
 
 
 class PretrainSettings(TrainingSettings):

@@ -19,7 +19,7 @@ from emotag.training.losses.regularisers import lip_loss
 from emotag.training.pretrain import make_network, pretrain
 from emotag.training.sample import draw
 from emotag.training.scene import Geometry, Scene, Shot, make_scene
-from emotag.training.settings import LossWeights, TrainingSettings
+from emotag.training.settings import AdaptSettings, LossWeights
 
 FRAMES, SIZE, SPLATS = 24, 48, 600
 MOTION = MotionSettings(
@@ -27,9 +27,9 @@ MOTION = MotionSettings(
 )
 
 
-def settings(**changes: object) -> TrainingSettings:
+def settings(**changes: object) -> AdaptSettings:
     weights = LossWeights(track=1.0, lips=1.0)
-    return TrainingSettings(
+    return AdaptSettings(
         **{"frames": 24, "static_frames": 8, "batch": 2, "motion_windows": 2, "weights": weights} | changes
     )
 
@@ -99,6 +99,20 @@ def test_adaptation_trains_splats_and_adain_and_leaves_every_other_weight_bit_id
         assert torch.equal(splats[name], scene.splats.state_dict()[name]), name
     # Depth and normals took part (Eq. 14).
     assert {"loss_depth", "loss_normal", "loss_kl", "loss_score", "loss_render", "loss_lips"} <= set(state.log[-1])
+
+
+def test_without_the_geometry_loss_neither_depth_nor_normals_take_part(
+    synthetic_head: HeadModel, make: Callable[..., Scene]
+) -> None:
+    logs = []
+    for clip_has_it in (True, False):
+        weights = LossWeights(track=1.0, lips=1.0, depth=0.0, normal=0.0)
+        scene = make(with_geometry=clip_has_it)
+        torch.manual_seed(0)
+        state = adapt(synthetic_head, scene, make_network(MOTION, [scene]), settings(motion_windows=1, weights=weights))
+        logs.append([{key: value for key, value in row.items() if key != "seconds"} for row in state.log])
+    assert {"loss_depth", "loss_normal"}.isdisjoint(logs[0][-1])
+    assert logs[0] == logs[1]
 
 
 def test_curriculum_leaves_the_network_alone_at_first(synthetic_head: HeadModel, make: Callable[..., Scene]) -> None:
