@@ -1,20 +1,17 @@
 """Stage `report`: one self-contained HTML page of everything the workspace holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from emotag import __version__
-from emotag.errors import InputError
 from emotag.files import atomic, read_json
 from emotag.progress import progress_bar, summary
 from emotag.report.build import build_report
-from emotag.report.data import Engine, IdentityResult, ReportData, Sheet, TestResult, Timing, TrainingLog, Video
-from emotag.tables import read_metadata, read_table, to_frame
+from emotag.report.data import Engine, IdentityResult, ReportData, Sheet, Timing, TrainingLog, Video
+from emotag.tables import read_metadata
+from stages.results import AVATAR, COMPARISON, MetricsFile, metrics_files, test_results, training_log
 from stages.run import run
 from stages.settings import PipelineSettings, load_settings
 from stages.workspace import Workspace
@@ -33,9 +30,6 @@ PERCEPTION = (
     "geometry",
 )
 """Folders of data/ that hold contact sheets and engines' notes, in the order of the DAG."""
-
-COMPARISON, AVATAR = "-compare", "-avatar"
-"""Endings of a test's video names: truth, avatar and frozen side by side; the avatar alone."""
 
 
 def report() -> None:
@@ -64,9 +58,9 @@ def report() -> None:
 
 def collect(workspace: Workspace, settings: PipelineSettings) -> ReportData:
     """Gather what the workspace holds by now. Raises InputError on a metrics file that is not one."""
-    results = _results(workspace)
+    results = _by_identity(metrics_files(workspace.reports / "metrics"))
     names = sorted(set(results) | _folders(workspace.reports / "videos") | _folders(workspace.avatar("x").parent))
-    motion_log = _log(workspace.motion / "log.parquet")
+    motion_log = training_log(workspace.motion / "log.parquet")
     identities = [_identity(workspace, settings, name, results.get(name, [])) for name in names]
     return ReportData(
         created=datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
@@ -80,14 +74,10 @@ def collect(workspace: Workspace, settings: PipelineSettings) -> ReportData:
     )
 
 
-def _results(workspace: Workspace) -> dict[str, list[tuple[Path, Mapping[str, Any]]]]:
-    """Read the metrics files, by identity."""
-    found: dict[str, list[tuple[Path, Mapping[str, Any]]]] = {}
-    for file in sorted((workspace.reports / "metrics").glob("*.json")):
-        content = read_json(file)
-        if not isinstance(content, dict) or "identity" not in content or "tests" not in content:
-            raise InputError(f"{file}: holds no 'identity' and 'tests'; delete it and run stage 'evaluate' again")
-        found.setdefault(content["identity"], []).append((file, content))
+def _by_identity(files: Sequence[MetricsFile]) -> dict[str, list[MetricsFile]]:
+    found: dict[str, list[MetricsFile]] = {}
+    for metrics in files:
+        found.setdefault(metrics.identity, []).append(metrics)
     return found
 
 
@@ -95,17 +85,15 @@ def _identity(
     workspace: Workspace,
     settings: PipelineSettings,
     name: str,
-    results: Sequence[tuple[Path, Mapping[str, Any]]],
+    results: Sequence[MetricsFile],
 ) -> IdentityResult:
     entry = settings.identities.get(name)
     card_file = workspace.avatar(name) / "avatar.json"
     card = read_json(card_file) if card_file.exists() else {}
-    tests = [_test(workspace, name, file, one) for file, content in results for one in content["tests"]]
+    tests = [test for metrics in results for test in test_results(workspace, metrics)]
     training: dict[str, Any] = dict(card.get("training") or {})
-    speed: dict[str, Any] = {}
-    for _, content in results:
-        training |= content.get("training") or {}
-        speed |= content.get("speed") or {}
+    for metrics in results:
+        training |= metrics.content.get("training") or {}
     # An avatar carries the consent it was made with; what params.yaml says today may be newer than that.
     consent = card.get("consent") or (entry.consent if entry else None)
     return IdentityResult(
@@ -114,23 +102,9 @@ def _identity(
         reference=entry.reference if entry else None,
         tests=tests,
         speech=_speech(workspace, settings, name),
-        log=_log(workspace.avatar(name) / "log.parquet"),
+        log=training_log(workspace.avatar(name) / "log.parquet"),
         training=training,
-        speed=speed,
     )
-
-
-def _test(workspace: Workspace, identity: str, file: Path, entry: Mapping[str, Any]) -> TestResult:
-    """Put a test's numbers, frames and video together. A metrics file is named after its identity or its one test."""
-    name = entry.get("test") or (entry["clip"] if file.stem == identity else file.stem)
-    table = workspace.reports / "frames" / f"{file.stem}.parquet"
-    frames = None
-    if table.exists():
-        rows = to_frame(read_table(table))
-        frames = _columns(rows[rows["clip"] == entry["clip"]])
-    video = workspace.reports / "videos" / identity / f"{name}{COMPARISON}.mp4"
-    videos = [Video(video, name, "True video, avatar, frozen face.")] if video.exists() else []
-    return TestResult(name, entry, frames, videos)
 
 
 def _speech(workspace: Workspace, settings: PipelineSettings, identity: str) -> list[Video]:
@@ -141,19 +115,6 @@ def _speech(workspace: Workspace, settings: PipelineSettings, identity: str) -> 
         entry = settings.videos.get(file.stem)
         videos.append(Video(file, file.stem, f"Speaks {entry.sound}." if entry else ""))
     return videos
-
-
-def _log(file: Path) -> TrainingLog | None:
-    if not file.exists():
-        return None
-    rows = to_frame(read_table(file))
-    stages = [str(stage) for stage in rows["stage"]] if "stage" in rows else []
-    return TrainingLog(_columns(rows), stages)
-
-
-def _columns(rows: pd.DataFrame) -> dict[str, np.ndarray]:
-    numeric = rows.select_dtypes("number")
-    return {str(name): numeric[name].to_numpy(np.float64) for name in numeric}
 
 
 def _sheets(workspace: Workspace) -> list[Sheet]:
@@ -194,9 +155,6 @@ def _timings(identities: Sequence[IdentityResult], motion_log: TrainingLog | Non
             frames, device = one.training.get("frames_seen", 0), one.training.get("device", "")
             detail = f"{frames:,} frames" + (f" on {device}" if device else "")
             timings.append(Timing(f"adaptation of {one.name}", float(one.training["seconds"]), detail))
-        if one.speed.get("fps"):
-            detail = f"{one.speed['fps']:.1f} frames a second"
-            timings.append(Timing(f"one second of video of {one.name}", 25 / float(one.speed["fps"]), detail))
     return timings
 
 

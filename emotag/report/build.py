@@ -1,6 +1,6 @@
 """The HTML page: one file, nothing loaded from elsewhere, no script."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -9,15 +9,22 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from emotag.metrics.catalogue import BY_KEY
-from emotag.report.data import IdentityResult, ReportData, Sheet, TestResult, TrainingLog, Video
+from emotag.report.beside import paper_tables
+from emotag.report.data import Entrant, IdentityResult, ReportData, Sheet, TestResult, TrainingLog, Video
+from emotag.report.differences import Conditions, differences
+from emotag.report.efficiency import STEP_LABELS, STEPS, cost_rows, frame_speed
 from emotag.report.embed import EmbeddedVideo, embed_image, embed_video
 from emotag.report.figures import Figure, UnitRow, frame_figures, training_figures, unit_rows, unit_scale
-from emotag.report.paper import TRAINING, Difference, differences
+from emotag.report.intensity import intensity_figures
 from emotag.report.settings import ReportSettings
 from emotag.report.tables import OVERVIEW, MetricRow, arrow, duration, metric_rows, number, overview_rows
+from emotag.report.worst import GAIN, WorstFrames, worst_frames
 from emotag.tables import FPS
 
-_FOLDER = Path(__file__).parent
+OURS = "This run"
+"""This run's avatars in the paper's tables."""
+
+_FOLDER = Path(__file__).parent / "templates"
 
 Notify = Callable[[str], None]
 """Is told what is being put on the page, for a progress bar."""
@@ -37,6 +44,7 @@ class _Test:
     figures: Sequence[Figure]
     units: Sequence[UnitRow]
     unit_scale: int
+    worst: Sequence[WorstFrames]
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class _Identity:
     result: IdentityResult
     tests: Sequence[_Test]
     speech: Sequence[_Clip]
+    speed: Mapping[str, float]
     training: Sequence[Figure]
 
 
@@ -72,9 +81,9 @@ def build_report(data: ReportData, settings: ReportSettings | None = None, notif
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"duration": duration, "number": number}
+    environment.filters |= {"duration": duration, "number": number, "arrow": arrow}
     identities = [_identity(identity, settings, notify) for identity in data.identities]
-    template = environment.get_template("template.html")
+    template = environment.get_template("page.html")
     return template.render(
         data=data,
         style=Markup((_FOLDER / "style.css").read_text(encoding="utf-8")),
@@ -84,8 +93,12 @@ def build_report(data: ReportData, settings: ReportSettings | None = None, notif
         motion=training_figures(data.motion_log) if data.motion_log else [],
         stages=_stages(data.sheets, settings, notify),
         mixed=_mixed_stages(data),
-        differences=_differences(data),
-        paper_training=TRAINING,
+        paper_tables=paper_tables(_entrants(data)),
+        intensity=intensity_figures(data.identities),
+        differences=differences(_conditions(data)),
+        costs=cost_rows(data.identities),
+        cost_steps=[STEP_LABELS[step] for step in STEPS],
+        difference_gain=GAIN,
     )
 
 
@@ -94,6 +107,7 @@ def _identity(identity: IdentityResult, settings: ReportSettings, notify: Notify
         result=identity,
         tests=[_test(test, settings, notify) for test in identity.tests],
         speech=[_clip(video, settings, notify) for video in identity.speech],
+        speed=frame_speed(identity.tests),
         training=training_figures(identity.log) if identity.log else [],
     )
 
@@ -106,6 +120,7 @@ def _test(test: TestResult, settings: ReportSettings, notify: Notify) -> _Test:
         figures=frame_figures(test.frames) if test.frames else [],
         units=unit_rows(test.frames) if test.frames else [],
         unit_scale=unit_scale(test.frames or {}),
+        worst=worst_frames(test, settings.worst_frames, settings.worst_apart, settings.worst_side),
     )
 
 
@@ -134,16 +149,25 @@ def _mixed_stages(data: ReportData) -> list[str]:
     return [stage for stage, made in makers.items() if len(made) > 1]
 
 
-def _differences(data: ReportData) -> list[Difference]:
+def _entrants(data: ReportData) -> list[Entrant]:
+    """Put this run's avatars first, then the other methods."""
     tests = [test for identity in data.identities for test in identity.tests]
+    return [Entrant(OURS, tests), *data.methods]
+
+
+def _conditions(data: ReportData) -> Conditions:
+    tested = [identity for identity in data.identities if identity.tests]
+    tests = [test for identity in tested for test in identity.tests]
     trainings = [identity.training for identity in data.identities]
-    return differences(
-        data.engines,
+    return Conditions(
+        engines=data.engines,
         resolutions=[test.summary["resolution"] for test in tests if "resolution" in test.summary],
         corpus=data.corpus,
         pretraining_frames=_frames_seen(data.motion_log),
         adaptation_frames=[int(one["frames_seen"]) for one in trainings if one.get("frames_seen")],
         devices=[str(one["device"]) for one in trainings if one.get("device")],
+        consents=[identity.consent or "" for identity in tested],
+        clips=len(tests),
     )
 
 

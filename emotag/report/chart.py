@@ -17,6 +17,7 @@ MOST_POINTS = 700
 """A longer series is thinned to its extremes, which keeps every peak."""
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 8, 34
+_SIDE_ROOM, _APART = 0.35, 0.08  # of an interval chart's steps: room at the ends, between series
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,18 @@ class Line:
     label: str
     values: np.ndarray  # (T,) NaN where unknown
     style: str  # truth, avatar, frozen, first, second, third, fourth: the style sheet's colours
+
+
+@dataclass(frozen=True)
+class Points:
+    """One series of means, each with its interval."""
+
+    label: str
+    x: np.ndarray  # (N,)
+    means: np.ndarray  # (N,)
+    low: np.ndarray  # (N,) NaN where a mean has no interval
+    high: np.ndarray  # (N,)
+    style: str  # as a Line's
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,35 @@ def line_chart(
     kind = "chart narrow" if width <= NARROW else "chart"
     return Markup(
         f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def interval_chart(
+    series: Sequence[Points],
+    *,
+    label: str,
+    x_label: str = "",
+    y_range: tuple[float, float] | None = None,
+    width: int = NARROW,
+    height: int = 210,
+) -> Markup:
+    """Draw means joined by lines, a whisker each, beside each other at the whole numbers of a short x axis."""
+    ends = [np.concatenate([one.means, one.low, one.high]) for one in series]
+    known = np.concatenate(ends) if ends else np.zeros(0)
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return Markup("")
+    steps = np.unique(np.concatenate([one.x for one in series]))
+    low, high = y_range or _padded(known, logarithmic=False)
+    frame = _Frame(steps[0] - _SIDE_ROOM, steps[-1] + _SIDE_ROOM, low, high, height, width=width)
+    parts = [_axes(frame, x_label, False, steps.tolist())]
+    for index, one in enumerate(series):
+        x = one.x + _APART * (index - (len(series) - 1) / 2)
+        parts += [_path(frame, x, one.means, one.style)]
+        parts += [_whisker(frame, *point, one.style) for point in zip(x, one.means, one.low, one.high)]
+    return Markup(
+        f'<svg class="chart narrow" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'
         f"{''.join(parts)}</svg>"
     )
 
@@ -137,7 +179,7 @@ def _log(values: np.ndarray) -> np.ndarray:
     return np.log10(np.where(values > 0, values, np.nan))
 
 
-def _axes(frame: _Frame, x_label: str, logarithmic: bool) -> str:
+def _axes(frame: _Frame, x_label: str, logarithmic: bool, x_ticks: Sequence[float] | None = None) -> str:
     bottom = frame.height - frame.bottom
     right = frame.width - frame.right
     parts = []
@@ -146,7 +188,7 @@ def _axes(frame: _Frame, x_label: str, logarithmic: bool) -> str:
         text = _number(10**value if logarithmic else value)
         parts.append(f'<line class="grid" x1="{frame.left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="tick" x="{frame.left - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
-    for value in nice_ticks(frame.x_low, frame.x_high, frame.width // 80):
+    for value in x_ticks or nice_ticks(frame.x_low, frame.x_high, frame.width // 80):
         x = frame.x(value)
         parts.append(f'<line class="notch" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 4}"/>')
         parts.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 17}" text-anchor="middle">{_number(value)}</text>')
@@ -174,6 +216,18 @@ def _marker(frame: _Frame, marker: Marker) -> str:
         f'<line class="marker" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top}" y2="{bottom}"/>'
         f'<text class="axis-label" x="{x + 4:.1f}" y="{bottom - 6}">{escape(marker.label)}</text>'
     )
+
+
+def _whisker(frame: _Frame, x: float, mean: float, low: float, high: float, style: str) -> str:
+    if not math.isfinite(mean):
+        return ""
+    across = frame.x(x)
+    dot = f'<circle class="dot {escape(style)}" cx="{across:.1f}" cy="{frame.y(mean):.1f}" r="4"/>'
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return dot
+    top, bottom = frame.y(high), frame.y(low)
+    ends = "".join(f"M{across - 5:.1f} {y:.1f}h10" for y in (top, bottom))
+    return f'<path class="whisker {escape(style)}" d="M{across:.1f} {top:.1f}V{bottom:.1f}{ends}"/>{dot}'
 
 
 def _path(frame: _Frame, x: np.ndarray, y: np.ndarray, style: str) -> str:

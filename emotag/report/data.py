@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 Columns = Mapping[str, np.ndarray]
-"""A table as named columns of equal length; numbers, NaN where unknown."""
+"""A table as named columns of equal length, (T,) or (T, n); numbers, NaN where unknown."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,18 @@ class TestResult:
     summary: Mapping[str, Any]  # one entry of `tests` in the metrics JSON (emotag.metrics.evaluate)
     frames: Columns | None = None  # per frame: time_s and the columns of Evaluation; optionally `gate` and `e`
     videos: Sequence[Video] = ()  # the comparison first
+    true_video: Path | None = None  # what the avatar's video was scored against, frame by frame
+    avatar_video: Path | None = None
+    engines: Mapping[str, Any] = field(default_factory=dict)  # that measured: task -> engine, version, weights
+    speed: Mapping[str, Any] = field(default_factory=dict)  # fps, milliseconds a frame by step, device
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """Who was scored: this run's avatars, or another method's videos."""
+
+    name: str
+    tests: Sequence[TestResult]
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,6 @@ class IdentityResult:
     speech: Sequence[Video] = ()  # new audio
     log: TrainingLog | None = None
     training: Mapping[str, Any] = field(default_factory=dict)  # seconds, frames_seen, device
-    speed: Mapping[str, Any] = field(default_factory=dict)  # fps, …
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,7 @@ class ReportData:
     created: str  # date and time, for the reader
     version: str  # of emotag
     identities: Sequence[IdentityResult] = ()
+    methods: Sequence[Entrant] = ()  # other methods' videos, scored with the same ruler
     motion_log: TrainingLog | None = None  # pretraining
     corpus: Sequence[str] = ()  # people the motion network was pretrained on
     sheets: Sequence[Sheet] = ()  # in the order of the DAG

@@ -70,7 +70,7 @@ def embed_image(file: Path, most_width: int, quality: int) -> str:
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     elif file.suffix.lower() in (".jpg", ".jpeg"):
         return _uri("image/jpeg", file.read_bytes())
-    return _jpeg(image, quality)
+    return jpeg_uri(image, quality)
 
 
 def _look(file: Path) -> tuple[str, int, int, int, float]:
@@ -89,7 +89,7 @@ def _look(file: Path) -> tuple[str, int, int, int, float]:
             break
     if picked is None:
         raise InputError(f"{file}: holds no frames; run its stage again")
-    poster = _jpeg(cv2.cvtColor(picked, cv2.COLOR_RGB2BGR), _POSTER_QUALITY)
+    poster = jpeg_uri(cv2.cvtColor(picked, cv2.COLOR_RGB2BGR), _POSTER_QUALITY)
     return poster, picked.shape[1], picked.shape[0], frames, rate
 
 
@@ -115,7 +115,11 @@ def _has_sound(file: Path) -> bool:
         return bool(container.streams.audio)
 
 
-def _jpeg(image: np.ndarray, quality: int) -> str:
+def jpeg_uri(
+    image: np.ndarray,  # (H, W, 3) uint8 BGR
+    quality: int,
+) -> str:
+    """Give an image as the data URI of a JPEG."""
     done, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(f"an image of shape {image.shape} cannot be encoded as JPEG")

@@ -37,6 +37,8 @@ UNIT_NAMES = {
 UNIT_MOST = 5
 """The highest intensity."""
 
+_SHARE = (0.0, 1.02)  # the y axis of what lies between 0 and 1
+
 _SMOOTHED_SHARE = 40  # a training curve's moving mean covers this fraction of it
 
 
@@ -62,7 +64,7 @@ class UnitRow:
 
 
 def frame_figures(frames: Columns) -> list[Figure]:
-    """Give the charts of one test clip that it has columns for: PSNR, mouth opening, gate against emotion intensity."""
+    """Give the charts of one test clip that it has columns for."""
     time_s = _times(frames)
     drawn = [
         _figure(
@@ -80,6 +82,13 @@ def frame_figures(frames: Columns) -> list[Figure]:
             "dB",
         ),
         _figure(
+            "Mouth error (LMD) per frame",
+            time_s,
+            frames,
+            (("lmd", "avatar", "avatar"), ("lmd_frozen", "frozen face", "frozen")),
+            "px of a 512² frame",
+        ),
+        _figure(
             "Mouth opening",
             time_s,
             frames,
@@ -89,7 +98,7 @@ def frame_figures(frames: Columns) -> list[Figure]:
                 ("mouth_opening_frozen", "frozen face", "frozen"),
             ),
             "share of the eye distance",
-            _mouth_note(frames),
+            _correlation_note(frames, "mouth_opening"),
         ),
         _figure(
             "Gate and emotion intensity",
@@ -98,7 +107,20 @@ def frame_figures(frames: Columns) -> list[Figure]:
             (("e", "e = 1 − p(neutral), the teacher", "truth"), ("gate", "g, predicted from the voice", "avatar")),
             "",
             "The gate should rise where the teacher sees emotion (L_score, Eq. 13).",
-            (0.0, 1.02),
+            _SHARE,
+        ),
+        _figure(
+            "Emotion intensity in the pictures",
+            time_s,
+            frames,
+            (
+                ("intensity_truth", "truth", "truth"),
+                ("intensity", "avatar", "avatar"),
+                ("intensity_frozen", "frozen face", "frozen"),
+            ),
+            "e = 1 − p(neutral)",
+            _correlation_note(frames, "intensity"),
+            _SHARE,
         ),
     ]
     return [figure for figure in drawn if figure.chart]
@@ -200,10 +222,10 @@ def _figure(
     return Figure(title, unit, chart, [(line.label, line.style) for line in lines], note)
 
 
-def _mouth_note(frames: Columns) -> str:
-    if "mouth_opening" not in frames or "mouth_opening_truth" not in frames:
+def _correlation_note(frames: Columns, column: str) -> str:
+    if column not in frames or f"{column}_truth" not in frames:
         return ""
-    r = correlation(frames["mouth_opening_truth"], frames["mouth_opening"])
+    r = correlation(frames[f"{column}_truth"], frames[column])
     return f"Correlation of avatar and truth: {r:.2f}." if np.isfinite(r) else ""
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from emotag.metrics.catalogue import BY_KEY, METRICS, Metric
 from emotag.report.data import IdentityResult
-from emotag.report.paper import TABLE_1
 
 MISSING = "–"
 """Printed for what was not, or cannot be, measured."""
@@ -24,11 +24,12 @@ class MetricRow:
     unit: str
     explanation: str
     avatar: str
+    interval: str  # 95 %
     frozen: str
+    frozen_interval: str
     gain: str  # over the frozen face
     better: bool | None  # None: no direction, or nothing to compare with
     truth: str
-    paper: str  # Table 1, neutral / emotional
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def metric_rows(summary: Mapping[str, Any]) -> list[MetricRow]:
     """Give the table of one test from its entry in the metrics JSON."""
     metrics, frozen = summary.get("metrics") or {}, summary.get("frozen") or {}
     truth, gains = summary.get("truth") or {}, summary.get("improvement") or {}
+    intervals, frozen_intervals = summary.get("intervals") or {}, summary.get("frozen_intervals") or {}
     rows = []
     for metric in METRICS:
         if metric.key not in metrics:
@@ -66,11 +68,12 @@ def metric_rows(summary: Mapping[str, Any]) -> list[MetricRow]:
                 unit=metric.unit,
                 explanation=metric.explanation,
                 avatar=number(metrics[metric.key], metric.decimals),
+                interval=interval_text(intervals.get(metric.key), metric.decimals),
                 frozen=number(frozen.get(metric.key), metric.decimals),
+                frozen_interval=interval_text(frozen_intervals.get(metric.key), metric.decimals),
                 gain=_gain(gain, metric),
                 better=None if gain.get("absolute") is None else gain["absolute"] > 0,
                 truth=number(truth.get(metric.key), metric.decimals),
-                paper=" / ".join(TABLE_1.get(metric.key, (MISSING,))),
             )
         )
     return rows
@@ -105,6 +108,14 @@ def number(value: float | None, decimals: int) -> str:
     if value is None:
         return MISSING
     return f"{value:.{decimals}f}".replace("-", "−")
+
+
+def interval_text(interval: Sequence[float | None] | None, decimals: int) -> str:
+    """Print an interval as [low, high]; nothing where a clip is too short for one."""
+    if not interval:
+        return ""
+    ends = [number(end, decimals) for end in interval if end is not None and isfinite(end)]
+    return f"[{', '.join(ends)}]" if len(ends) == len(interval) else ""
 
 
 def duration(seconds: float | None) -> str:
