@@ -173,16 +173,11 @@ def _printed(rows: Iterable[PaperRow], metrics: Sequence[str]) -> list[Row]:
         Row(
             row.method,
             "",
-            [Cell(as_printed(row.values.get(key))) for key in metrics],
+            [Cell(row.values.get(key, MISSING)) for key in metrics],
             paper_method=row.method == EMOTAG,
         )
         for row in rows
     ]
-
-
-def as_printed(value: str | None) -> str:
-    """Give the paper's number with a digit before its point, or MISSING."""
-    return MISSING if value is None else f"0{value}" if value.startswith(".") else value
 
 
 def _scored(

@@ -70,17 +70,17 @@ def differences(here: Conditions) -> list[Difference]:
 
 def ruler_notes(tests: Sequence[TestResult]) -> list[str]:
     """Say of each metric what was measured otherwise than in the paper, in these tests."""
-    notes = []
+    notes = ["other people and clips"]
     sides = sorted({int(test.summary["resolution"]) for test in tests if test.summary.get("resolution")})
     if other := [f"{side}²" for side in sides if side != PAPER_SIDE]:
         scored = " and ".join(other)
-        notes.append(f"{', '.join(_PIXELS)}: frames of {scored}, not {PAPER_SIDE}²")
-        notes.append(f"LMD: in pixels of a {PAPER_SIDE}² frame, but read off {scored}")
+        notes.append(f"{', '.join(_PIXELS)} of frames of {scored}, not {PAPER_SIDE}²")
+        notes.append(f"LMD in pixels of a {PAPER_SIDE}² frame, but read off {scored}")
     units = sorted({engine for test in tests if (engine := _engine(test, "action_units"))} - {_PAPER_UNITS})
     if units:
-        notes.append(f"AUE: action units by the engine '{', '.join(units)}', not OpenFace")
+        notes.append(f"AUE from action units of the engine '{', '.join(units)}', not OpenFace")
     unmeasured = sorted({label for test in tests for label in test.summary.get("not_measured") or {}})
-    return [*notes, *(f"{label}: not measured" for label in unmeasured)]
+    return [*notes, *(f"{label} not measured" for label in unmeasured)]
 
 
 def _clips(here: Conditions) -> str:

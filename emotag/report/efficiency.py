@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emotag.report.beside import as_printed
 from emotag.report.data import IdentityResult, TestResult
 from emotag.report.paper import COST_MS, EFFICIENCY, EMOTAG, HARDWARE
 from emotag.report.tables import MISSING, duration, number
@@ -44,7 +43,7 @@ def cost_rows(identities: Sequence[IdentityResult]) -> list[CostRow]:
             HARDWARE,
             row.training,
             MISSING,
-            as_printed(row.fps),
+            row.fps,
             [COST_MS.get(step, MISSING) if row.method == EMOTAG else MISSING for step in STEPS],
             paper_method=row.method == EMOTAG,
         )

@@ -1,6 +1,6 @@
 """What the paper prints, to stand beside this run's numbers (EmoTaG, arXiv:2603.21332v2, Tables 1, 2, 3 and 5, §4).
 
-Numbers are kept as printed. What the paper does not print is absent here, and a dash on the page.
+Numbers keep the paper's digits (.019 reads 0.019). What the paper does not print is absent here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,8 @@ def _rows(metrics: Sequence[str], lines: str) -> tuple[PaperRow, ...]:
     rows = []
     for line in lines.strip().splitlines():
         method, numbers = line.split("|")
-        rows.append(PaperRow(method.strip(), dict(zip(metrics, numbers.split(), strict=True))))
+        digits = [f"0{number}" if number.startswith(".") else number for number in numbers.split()]
+        rows.append(PaperRow(method.strip(), dict(zip(metrics, digits, strict=True))))
     return tuple(rows)
 
 

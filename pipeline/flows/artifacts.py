@@ -11,7 +11,7 @@ from uuid import UUID
 
 from emotag.files import read_json
 from emotag.metrics.catalogue import BY_KEY
-from emotag.report.paper import TABLE_1
+from emotag.report.paper import EMOTAG, TABLE_1, printed
 from pipeline.flows.console import Reading
 
 PICTURE_WIDTH = 900
@@ -73,15 +73,15 @@ def metric_rows(root: Path, files: Iterable[str]) -> list[dict[str, str]]:
     for file in files:
         for test in read_json(root / file)["tests"]:
             for name, value in test["metrics"].items():
-                neutral, emotional = TABLE_1.get(name, ("", ""))
+                paper = {clips: printed(methods, EMOTAG, name) or "" for clips, methods in TABLE_1.items()}
                 rows.append(
                     {
                         "test": test["test"],
                         "metric": _label(name),
                         "this run": _number(name, value),
                         "frozen face": _number(name, test["frozen"].get(name)),
-                        "paper, neutral": neutral,
-                        "paper, emotional": emotional,
+                        "paper, neutral": paper["neutral"],
+                        "paper, emotional": paper["emotional"],
                     }
                 )
     return rows
