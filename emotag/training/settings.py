@@ -55,7 +55,7 @@ class LossWeights(Settings):
     """Direct supervision of δ_face by the tracked expression and jaw (0 in the paper)."""
 
     lips: float = 0.0
-    """Direct supervision by the tracked lip landmarks, in units of 2 mm (0 in the paper)."""
+    """Direct supervision by the tracked lip landmarks and the gap between them, in units of 2 mm (0 in the paper)."""
 
     position: float = 1e-2
     """Keeps splats near their triangle (GaussianAvatars' regulariser)."""

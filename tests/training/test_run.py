@@ -185,6 +185,17 @@ def test_lips_that_move_as_tracked_cost_nothing(make: Callable[..., Scene]) -> N
     torch.testing.assert_close(lip_loss(moved, points), torch.tensor(1.0), rtol=1e-3, atol=1e-3)
 
 
+def test_lips_that_part_cost_more_than_lips_that_shift(make: Callable[..., Scene]) -> None:
+    scene = make()
+    points = scene.lips.points(scene.shots[0].features.expression, scene.shots[0].features.jaw)
+    shifted, parted = points.clone(), points.clone()
+    shifted[:, [13, 14, 15, 17, 18, 19], 1] += 0.001  # both inner lips rise
+    parted[:, [13, 14, 15], 1] += 0.001
+    parted[:, [17, 18, 19], 1] -= 0.001
+    torch.testing.assert_close(lip_loss(shifted, points), torch.tensor(0.15), rtol=0, atol=2e-3)
+    torch.testing.assert_close(lip_loss(parted, points), torch.tensor(0.15 + 1.0), rtol=0, atol=2e-3)
+
+
 def test_drawn_frames_are_valid_and_inside_the_window(make: Callable[..., Scene]) -> None:
     scene = make()
     scene.shots[0].features.valid[:20] = False

@@ -13,7 +13,10 @@ POSITION_LIMIT = 1.0
 LIP_UNIT = 0.002
 """Metres that count as one unit of lip error: lips move a few millimetres in speech."""
 
-_TINY = 1e-5  # metres: keeps the distance's gradient finite where lips agree
+_UPPER_INNER, _LOWER_INNER = [13, 14, 15], [19, 18, 17]
+"""The inner lips' facing points among the 20 (iBUG 61–63 over 67–65)."""
+
+_TINY = 1e-6  # metres: keeps the distance's gradient finite where lips agree
 
 SCALE_LIMIT = 0.6
 """Size in units of the triangle that costs a splat nothing."""
@@ -72,12 +75,25 @@ def lip_loss(
     tracked: Tensor,  # (..., T, L, 3) metres
     valid: Tensor | None = None,  # (..., T) bool: tracked frames
 ) -> Tensor:  # ()
-    """Mean distance of the lip landmarks in units of LIP_UNIT: what LMD measures, before any rendering.
+    """Mean distance of the lip landmarks (what LMD measures, before rendering) and of their gaps, in units of LIP_UNIT.
 
-    Expression coefficients can stand for one another; the lips they make cannot.
+    Expression coefficients can stand for one another; the lips they make cannot. Nor is it the same whether both lips
+    are a millimetre too high or one of them: the second parts them on a p, b or m, so the gap counts apart.
     """
-    distance = (points - tracked).square().sum(-1).add(_TINY**2).sqrt().mean(-1)
-    return weighted_mean(distance, valid) / LIP_UNIT
+    distance = _length(points - tracked).mean(-1)
+    wrong_gap = _length(lip_gap(points) - lip_gap(tracked)).mean(-1)
+    return weighted_mean(distance + wrong_gap, valid) / LIP_UNIT
+
+
+def lip_gap(
+    points: Tensor,  # (..., 20, 3) lip landmarks
+) -> Tensor:  # (..., 3, 3) from each lower inner point to the upper one facing it
+    """Give the opening between the inner lips."""
+    return points[..., _UPPER_INNER, :] - points[..., _LOWER_INNER, :]
+
+
+def _length(vectors: Tensor) -> Tensor:  # (..., 3) -> (...)
+    return vectors.square().sum(-1).add(_TINY**2).sqrt()
 
 
 def smoothness(
