@@ -39,7 +39,7 @@ def test_layout_covers_every_column_once() -> None:
     assert all(a[1] == b[0] for a, b in pairwise(spans))
     widths = {name: stop - start for name, (start, stop) in features.layout.items()}
     assert widths == {
-        "mel": 80, "mel_delta": 20, "phones": len(PHONES), "articulation": len(CLASSES),
+        "mel": 4 * 40, "mel_delta": 20, "phones": len(PHONES), "articulation": len(CLASSES),
         "prosody": len(PROSODY), "emotion": len(EMOTION),
     }  # fmt: skip
 
@@ -72,6 +72,17 @@ def test_a_burst_lands_in_its_own_frame() -> None:
     sound[10 * 640 + 200 : 10 * 640 + 440] = 0.5
     assert energy(sound, 25).argmax() == 10
     assert NO_PHONES.log_mel(sound, 25).sum(axis=1).argmax() == 10
+
+
+def test_a_row_tells_when_within_the_frame_a_burst_comes() -> None:
+    noise = np.random.default_rng(0).normal(0, 1e-3, SAMPLE_RATE).astype(np.float32)
+    for column in range(4):
+        sound = noise.copy()
+        sound[10 * 640 + 160 * column + 40 : 10 * 640 + 160 * column + 120] += 0.5
+        features = NO_PHONES.features(sound)
+        start, stop = features.layout["mel"]
+        spectra = features.audio[10, start:stop].reshape(4, -1)
+        assert spectra.mean(axis=1).argmax() == column
 
 
 def test_a_row_does_not_depend_on_the_far_future_before_normalisation() -> None:

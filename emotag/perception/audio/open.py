@@ -1,9 +1,9 @@
 """The open audio engine: log-mel, prosody, phones and articulation in one row per 25 fps frame.
 
-Arrangement in time: row i covers [i, i + 1) / 25 s. Its log-mel row is the mean of the four 10 ms columns whose centres
-lie inside it (25 ms Hann windows), so nothing beyond ± 8 ms of the frame enters the spectrum; phones look 35 ms ahead,
-deltas one frame, tempo 0.6 s. Only the normalisation (speech mean and variance of each band, median F0, loud level) and
-the decoder's 12 s blocks look further.
+Arrangement in time: row i covers [i, i + 1) / 25 s. Its spectrum is the four 10 ms columns whose centres lie inside it
+(25 ms Hann windows), one after the other, since the lips part from a p or b within one of them; nothing beyond ± 8 ms
+of the frame enters it. Phones look 35 ms ahead, deltas one frame, tempo 0.6 s. Only the normalisation (speech mean and
+variance of each band, median F0, loud level) and the decoder's 12 s blocks look further.
 """
 
 import librosa
@@ -14,17 +14,18 @@ from emotag.media.audio import SAMPLE_RATE
 from emotag.perception.audio import prosody
 from emotag.perception.audio.articulation import CLASSES, PHONES
 from emotag.perception.audio.phones import PHONE_RATE, decode_phones, soft_phones
+from emotag.perception.audio.prosody import COLUMNS_PER_FRAME
 from emotag.perception.audio.protocol import AudioFeatures, AudioSettings
 from emotag.tables import FPS
 
 _FFT = 512
 _WINDOW = 400  # 25 ms
-_HOP = 160  # 10 ms
-_PER_FRAME = SAMPLE_RATE // FPS // _HOP
+_HOP = SAMPLE_RATE // FPS // COLUMNS_PER_FRAME  # 10 ms
 _FLOOR = 1e-10  # power; −100 dB
 _MIN_STD = 0.5  # natural-log units: a band that hardly moves is not blown up
 _CLIP = 5.0  # standard deviations; silence between words stays finite and comparable
-_DELTA_GROUP = 4  # mel bands averaged in the delta part
+_COLUMN_GROUP = 2  # mel bands averaged in the 10 ms columns
+_DELTA_GROUP = 4  # and in the delta part
 
 PROSODY = (
     "log_f0",  # semitones from the clip's median F0, / 6
@@ -51,7 +52,7 @@ class OpenAudio:
     """Log-mel and prosody by librosa, phones by pocketsphinx."""
 
     name = "open"
-    version = "1"
+    version = "2"
     weights = ""
 
     def __init__(self, settings: AudioSettings | None = None) -> None:
@@ -69,14 +70,15 @@ class OpenAudio:
             frames = len(waveform) * FPS // SAMPLE_RATE
         if frames < 1:
             raise ValueError("less than one frame of sound")
-        log_mel, energy_db = self.log_mel(waveform, frames), prosody.energy(waveform, frames)
+        columns, energy_db = self.log_mel_columns(waveform, frames), prosody.energy(waveform, frames)
+        log_mel = columns.mean(axis=1)
         f0_hz, voiced = prosody.pitch(waveform, frames, self.settings.pitch_low_hz, self.settings.pitch_high_hz)
         speech = speech_mask(energy_db, self.settings.speech_range_db)
         voiced &= speech  # the hum of a quiet room is periodic too
         f0_hz = np.where(voiced, f0_hz, np.float32(0))
         names, phones, articulation, changes = self._phones(waveform, frames)
         groups = {
-            "mel": normalise(log_mel, speech),
+            "mel": _in_row(columns, speech),
             "mel_delta": _mel_delta(log_mel),
             "phones": phones,
             "articulation": articulation,
@@ -89,14 +91,18 @@ class OpenAudio:
         return AudioFeatures(audio, f0_hz, voiced, energy_db, names, layout)
 
     def log_mel(self, waveform: NDArray[np.float32], frames: int) -> NDArray[np.float32]:  # (T, M) natural log of power
-        """Give the log-mel rows before normalisation."""
-        padded = prosody.centred_columns(waveform, frames * _PER_FRAME, _FFT, _HOP)
+        """Give the mean log-mel spectrum of each frame, before normalisation."""
+        return self.log_mel_columns(waveform, frames).mean(axis=1)
+
+    def log_mel_columns(self, waveform: NDArray[np.float32], frames: int) -> NDArray[np.float32]:  # (T, 4, M)
+        """Give the log-mel spectra every 10 ms, natural log of power."""
+        padded = prosody.centred_columns(waveform, frames * COLUMNS_PER_FRAME, _FFT, _HOP)
         power = librosa.feature.melspectrogram(
             y=padded, sr=SAMPLE_RATE, n_fft=_FFT, win_length=_WINDOW, hop_length=_HOP, center=False,
             n_mels=self.settings.mel_bands, fmin=self.settings.mel_low_hz, fmax=SAMPLE_RATE / 2,
         )  # fmt: skip
         columns = np.log(np.maximum(power.T, _FLOOR))
-        return columns.reshape(frames, _PER_FRAME, -1).mean(axis=1).astype(np.float32)
+        return columns.reshape(frames, COLUMNS_PER_FRAME, -1).astype(np.float32)
 
     def _phones(
         self, waveform: NDArray[np.float32], frames: int
@@ -160,10 +166,24 @@ def _delta(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return ((padded[2:] - padded[:-2]) / 2).astype(np.float32)
 
 
+def _in_row(
+    columns: NDArray[np.float32],  # (T, 4, M)
+    speech: NDArray[np.bool_],  # (T,)
+) -> NDArray[np.float32]:  # (T, 4 · M // _COLUMN_GROUP)
+    """Normalise the 10 ms columns as one series, and put a frame's four into its row, earliest first."""
+    frames, count, _ = columns.shape
+    grouped = _grouped(columns.reshape(frames * count, -1), _COLUMN_GROUP)
+    return normalise(grouped, np.repeat(speech, count)).reshape(frames, -1)
+
+
+def _grouped(log_mel: NDArray[np.float32], size: int) -> NDArray[np.float32]:  # (T, M // size)
+    bands = log_mel.shape[1] // size
+    means: NDArray[np.float32] = log_mel[:, : bands * size].reshape(len(log_mel), bands, size).mean(axis=2)
+    return means
+
+
 def _mel_delta(log_mel: NDArray[np.float32]) -> NDArray[np.float32]:  # (T, M // _DELTA_GROUP)
-    bands = log_mel.shape[1] // _DELTA_GROUP
-    grouped = log_mel[:, : bands * _DELTA_GROUP].reshape(len(log_mel), bands, _DELTA_GROUP).mean(axis=2)
-    return np.clip(_delta(grouped) / 2, -_CLIP, _CLIP)
+    return np.clip(_delta(_grouped(log_mel, _DELTA_GROUP)) / 2, -_CLIP, _CLIP)
 
 
 def _relative(

@@ -7,6 +7,7 @@ import numpy as np
 
 from emotag.media.plot import COLOURS, Panel, heat, plot_sheet
 from emotag.perception.audio.articulation import CLASSES, SILENCE
+from emotag.perception.audio.prosody import COLUMNS_PER_FRAME
 from emotag.perception.audio.protocol import AudioFeatures
 from emotag.tables import FPS
 
@@ -31,7 +32,8 @@ def draw_audio(path: Path | str, features: AudioFeatures, title: str) -> None:
 
     phones, voice = features.phone[:rows], _voice(features, rows, seconds)
     if "mel" in features.layout:
-        mel = _spectrum(group("mel"), (-3, 2), "mel band (normalised)", phones, seconds)
+        columns = group("mel").reshape(COLUMNS_PER_FRAME, -1, rows).transpose(1, 2, 0)
+        mel = _spectrum(columns.reshape(len(columns), -1), (-3, 2), "mel band (normalised)", phones, seconds)
         panels = [mel, _articulation(group("articulation"), seconds), voice, _absolute(group("emotion"), seconds)]
     else:
         shown, step = _channels(features.audio[:rows])

@@ -12,9 +12,11 @@ SILENCE_DB = -90.0
 REFERENCE_HZ = 100.0
 """F0 is told in semitones above this."""
 
+COLUMNS_PER_FRAME = 4
+"""Rows of the 10 ms grid in a video frame."""
+
 _HOP = SAMPLE_RATE // 100
 _PITCH_WINDOW = 1024  # 64 ms: two periods at 31 Hz, four at 65 Hz
-_PER_FRAME = 4  # 10 ms columns per video frame
 _EDGE = 1.03  # an F0 this close to the lower bound is hum that the bound has clipped
 
 
@@ -28,7 +30,7 @@ def pitch(
 
     The frame's F0 is the median of its voiced columns.
     """
-    columns = frames * _PER_FRAME
+    columns = frames * COLUMNS_PER_FRAME
     if not np.any(waveform):
         return np.zeros(frames, np.float32), np.zeros(frames, bool)
     centred = centred_columns(waveform, columns, _PITCH_WINDOW, _HOP)
@@ -36,8 +38,8 @@ def pitch(
         centred, sr=SAMPLE_RATE, fmin=low_hz, fmax=high_hz, frame_length=_PITCH_WINDOW, hop_length=_HOP,
         resolution=0.2, center=False,
     )  # fmt: skip
-    f0 = np.where(voiced & (f0 > low_hz * _EDGE), f0, np.nan)[:columns].reshape(frames, _PER_FRAME)
-    is_voiced = np.isfinite(f0).sum(axis=1) >= _PER_FRAME // 2
+    f0 = np.where(voiced & (f0 > low_hz * _EDGE), f0, np.nan)[:columns].reshape(frames, COLUMNS_PER_FRAME)
+    is_voiced = np.isfinite(f0).sum(axis=1) >= COLUMNS_PER_FRAME // 2
     result = np.zeros(frames, np.float32)
     if is_voiced.any():
         result[is_voiced] = np.nanmedian(f0[is_voiced], axis=1)
