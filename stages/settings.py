@@ -8,10 +8,11 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from emotag.actors.settings import ActorSettings, FilmSettings, TakeSettings
+from emotag.actors.settings import ActorSettings, Emotion, FilmSettings, TakeSettings
 from emotag.errors import InputError
 from emotag.head.settings import HeadSettings, OpenHeadSettings
 from emotag.media.settings import IngestSettings
+from emotag.metrics.protocols import DEFAULT_CUES, CuesName, ProtocolName
 from emotag.metrics.settings import MetricSettings
 from emotag.motion.settings import MotionSettings
 from emotag.perception.action_units.protocol import ActionUnitSettings
@@ -67,7 +68,7 @@ class AvatarEntry(Settings):
 
 
 class TestEntry(Settings):
-    """A self-reconstruction test."""
+    """An avatar beside a true video of its person: what is varied, and where cues come from."""
 
     __test__ = False  # not a pytest class
 
@@ -76,6 +77,25 @@ class TestEntry(Settings):
 
     clip: str
     """A clip of the same person that the avatar never saw."""
+
+    protocol: ProtocolName = "self"
+    """What the clip varies: nothing (self-reconstruction), `intensity`, `voice` (another person's) or `language`."""
+
+    cues: CuesName | None = None
+    """Frames that give head pose and upper face: `own`, or the adaptation's (`reference`); null as the paper does."""
+
+    emotion: Emotion | None = None
+    """What the person was asked to show, where that is known."""
+
+    level: int | None = Field(None, ge=0, le=3)
+    """How much of it, on MEAD's scale."""
+
+    phones: Path | None = None
+    """Table of the phones in the clip's video (emotag/metrics/phones.py); null is the truth of an actor's take."""
+
+    def cues_from(self) -> CuesName:
+        """Say where cues come from: as told, or as the paper's protocol has it."""
+        return self.cues or DEFAULT_CUES[self.protocol]
 
 
 class SoundEntry(Settings):
@@ -133,7 +153,7 @@ class PipelineSettings(Settings):
     """People who get an avatar."""
 
     tests: dict[str, TestEntry] = {}
-    """Self-reconstruction tests by name."""
+    """Tests by name."""
 
     sounds: dict[str, SoundEntry] = {}
     """New audio by name."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emotag.metrics.statistics import STATISTICS, Columns, Version, evaluate, known_frames
+from emotag.metrics.statistics import STATISTICS, Columns, Version, applies, evaluate, known_frames
 
 BLOCK = 12
 """Frames of a block, 0.48 s, about two syllables: on the demo's tests the autocorrelation of PSNR, LMD and action units
@@ -18,6 +18,9 @@ reaches 0 within 5 to 12 frames. Shorter blocks would cut what belongs together 
 
 MIN_BLOCKS = 3
 """A clip of fewer blocks has no interval: there is nothing to draw from."""
+
+MIN_KNOWN = 5
+"""Nor has a metric of fewer frames or events: two closures that both failed would be sure of themselves."""
 
 REPLICATES = 2000
 """Draws; the ends of the interval then move by about a fiftieth of its width from seed to seed."""
@@ -31,7 +34,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Interval:
-    """A metric and how sure it is. NaN where it has no number, or too few frames for an interval."""
+    """A metric and how sure it is. NaN where it has no number, or too few or too equal frames for an interval."""
 
     mean: float  # the metric over all frames, in its unit
     low: float
@@ -52,8 +55,7 @@ def pooled(
     For a mean over frames that is the mean over all frames of all tests. Frames are drawn within each test. Tests that
     lack the metric are left out. Raises ValueError on a metric that does not follow from frames.
     """
-    counts = list(_counts(frames))
-    return _interval(*_weighted(frames, counts, metric, version))
+    return _interval(*_weighted(frames, list(_counts(frames)), metric, version))
 
 
 def difference(
@@ -82,7 +84,8 @@ def intervals(
     version: Version = "avatar",
 ) -> dict[str, Interval]:
     """Give the interval of every metric whose columns one test has."""
-    found = {metric: pooled([columns], metric, version=version) for metric in STATISTICS}
+    counts = list(_counts([columns]))
+    found = {metric: _interval(*_weighted([columns], counts, metric, version)) for metric in STATISTICS}
     return {metric: interval for metric, interval in found.items() if interval.frames}
 
 
@@ -121,10 +124,12 @@ def _weighted(
     statistic = STATISTICS[metric]
     total, replicates, weight = 0.0, np.zeros(REPLICATES), 0
     for columns, drawn in zip(tests, counts):
-        known = known_frames(statistic, columns, version)
+        known = known_frames(statistic, columns, version) if applies(metric, columns) else 0
+        if not known:
+            continue
         value = evaluate(statistic, columns, np.ones((1, drawn.shape[1])), version)
         drawn_values = evaluate(statistic, columns, drawn, version)
-        if value is None or drawn_values is None or not known or not np.isfinite(value[0]):
+        if value is None or drawn_values is None or not np.isfinite(value[0]):
             continue
         enough = _length(columns) >= MIN_BLOCKS * BLOCK
         replicates += known * (drawn_values if enough else np.nan)
@@ -137,7 +142,7 @@ def _weighted(
 
 def _interval(mean: float, replicates: np.ndarray, frames: int) -> Interval:
     known = replicates[np.isfinite(replicates)]
-    if not len(known):
+    if frames < MIN_KNOWN or not len(known) or np.ptp(known) == 0:
         return Interval(mean, np.nan, np.nan, frames)
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(mean, float(low), float(high), frames)

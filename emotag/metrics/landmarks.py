@@ -14,6 +14,9 @@ INNER_LIP_PAIRS = ((61, 67), (62, 66), (63, 65))
 OUTER_EYES = (36, 45)
 """Outer corners of the eyes."""
 
+MOUTH_CORNERS = (48, 54)
+"""Outer corners of the mouth."""
+
 
 def lmd(
     truth: np.ndarray,  # (T, 68, 2) pixels
@@ -44,8 +47,16 @@ def mouth_opening(
     _check(points)
     upper, lower = (points[:, list(ids)] for ids in zip(*INNER_LIP_PAIRS, strict=True))
     aperture = np.linalg.norm(upper - lower, axis=-1).mean(axis=-1)
-    eyes = np.linalg.norm(points[:, OUTER_EYES[0]] - points[:, OUTER_EYES[1]], axis=-1)
-    return aperture / np.where(eyes > 0, eyes, np.nan)
+    return np.asarray(aperture / _eye_distance(points))
+
+
+def mouth_width(
+    points: np.ndarray,  # (T, 68, 2) pixels
+) -> np.ndarray:  # (T,) dimensionless
+    """Give the distance of the mouth's corners per frame, divided by the distance of the outer eye corners."""
+    _check(points)
+    right, left = MOUTH_CORNERS
+    return np.asarray(np.linalg.norm(points[:, right] - points[:, left], axis=-1) / _eye_distance(points))
 
 
 def jitter(
@@ -78,6 +89,12 @@ def correlation(
         return float("nan")
     x, y = x - x.mean(), y - y.mean()
     return float((x @ y) / np.sqrt((x @ x) * (y @ y)))
+
+
+def _eye_distance(points: np.ndarray) -> np.ndarray:  # (T,) pixels, NaN where the eyes coincide
+    right, left = OUTER_EYES
+    distance = np.linalg.norm(points[:, right] - points[:, left], axis=-1)
+    return np.where(distance > 0, distance, np.nan)
 
 
 def _centred(points: np.ndarray) -> np.ndarray:

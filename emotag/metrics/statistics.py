@@ -11,11 +11,15 @@ from typing import Literal
 import numpy as np
 
 from emotag.metrics.action_units import LOWER_FACE, UPPER_FACE
+from emotag.metrics.catalogue import PAIRED
 
 Columns = Mapping[
     str, np.ndarray
 ]  # per-frame values (T,) or (T, n) by name, as `reports/frames/<test>.parquet` holds them
 Version = Literal["avatar", "frozen", "truth"]
+
+SAME_FRAMES = "same_frames"
+"""The bool column that says whether a row of the render has the pose and the upper face of the truth's; absent: yes."""
 
 SUFFIX: dict[Version, str] = {"avatar": "", "frozen": "_frozen", "truth": "_truth"}
 """What the names of a version's columns end in."""
@@ -56,12 +60,16 @@ class Confidence:
     column: str
 
 
+MIN_CORRELATED = 3
+"""Frames below which nothing correlates."""
+
 Statistic = Mean | Ratio | Correlation | SquaredErrors | Confidence
 
 _MEANS = (
     "psnr", "ssim", "psnr_head", "ssim_head", "lpips",
     "psnr_lossless", "ssim_lossless", "psnr_head_lossless", "ssim_head_lossless",
-    "lmd", "jitter", "emotion_kl", "emotion_top1", "intensity", "closure_rate", "closure_excess", "identity_similarity",
+    "lmd", "jitter", "emotion_kl", "emotion_top1", "intensity", "emotion_probability", "identity_similarity",
+    "closure_rate", "closure_false_rate", "closure_excess",
 )  # fmt: skip
 
 _OTHERS: dict[str, Statistic] = {
@@ -104,6 +112,24 @@ def evaluate(
                 return np.median(by_shift, axis=0) - by_shift.min(axis=0)
 
 
+def value(metric: str, columns: Columns, version: Version = "avatar") -> float | None:
+    """Give a metric with every frame counted once: NaN where it has no number, None without its columns."""
+    statistic = STATISTICS[metric]
+    pairs = _pairs(statistic, columns, version)
+    if pairs is None:
+        return None
+    if not applies(metric, columns):
+        return float("nan")
+    found = evaluate(statistic, columns, np.ones((1, len(pairs[0][0]))), version)
+    return None if found is None else float(found[0])
+
+
+def applies(metric: str, columns: Columns) -> bool:
+    """Tell whether a metric may be computed: one that pairs frames needs a render of the truth's own frames."""
+    same = columns.get(SAME_FRAMES)
+    return metric not in PAIRED or same is None or bool(np.all(same))
+
+
 def known_frames(statistic: Statistic, columns: Columns, version: Version = "avatar") -> int:
     """Count the frames that enter a metric."""
     pairs = _pairs(statistic, columns, version)
@@ -144,8 +170,16 @@ def _mean(
 
 def _correlation(own: np.ndarray, truth: np.ndarray, counts: np.ndarray) -> np.ndarray:
     # Centred first: moments of values far from 0 would cancel.
+    if np.isfinite(own).sum() < MIN_CORRELATED:
+        return np.full(len(counts), np.nan)
     x, y = own - np.nanmean(own), truth - np.nanmean(truth)
     mean_x, mean_y = _mean(x, counts), _mean(y, counts)
     covariance = _mean(x * y, counts) - mean_x * mean_y
-    spread = (_mean(x * x, counts) - mean_x**2) * (_mean(y * y, counts) - mean_y**2)
-    return covariance / np.sqrt(np.where(spread > 0, spread, np.nan))
+    return covariance / np.sqrt(_variance(x, mean_x, own, counts) * _variance(y, mean_y, truth, counts))
+
+
+def _variance(centred: np.ndarray, mean: np.ndarray, values: np.ndarray, counts: np.ndarray) -> np.ndarray:  # (B,)
+    """Give the variance, NaN where it is rounding: a constant series correlates with nothing."""
+    least = (1e-9 * max(1.0, float(np.nanmax(np.abs(values))))) ** 2
+    variance = _mean(centred * centred, counts) - mean**2
+    return np.where(variance > least, variance, np.nan)

@@ -110,8 +110,8 @@ def score(
     """Turn distances into confidence, distance and offset."""
     mean = distances.mean(dim=0)
     best = int(mean.argmin())
-    per_frame = np.full(frames, np.nan, np.float32)
+    by_shift = np.full((frames, len(mean)), np.nan, np.float32)
     centre = WINDOW // 2
-    per_frame[centre : centre + len(distances)] = distances[:, best].cpu().numpy()
+    by_shift[centre : centre + len(distances)] = distances.cpu().numpy()
     confidence = float(mean.median() - mean[best])
-    return SyncScore(confidence, float(mean[best]), MAX_SHIFT - best, per_frame, mean.cpu().numpy())
+    return SyncScore(confidence, float(mean[best]), MAX_SHIFT - best, by_shift[:, best], mean.cpu().numpy(), by_shift)

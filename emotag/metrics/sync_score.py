@@ -17,3 +17,4 @@ class SyncScore:
     offset: int  # frames by which the lips come after the sound
     per_frame: np.ndarray  # (T,) distance at that offset of the window centred on the frame; NaN at the ends
     curve: np.ndarray  # (31,) mean distance at shifts −15 … +15 of the sound
+    by_shift: np.ndarray | None = None  # (T, 31) the distances that `curve` is the mean of; rows of NaN at the ends
