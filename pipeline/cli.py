@@ -126,6 +126,23 @@ def repro_command(
     _leave(lambda: reproduce(Path.cwd(), jobs or len(os.sched_getaffinity(0)), targets or ()))
 
 
+@app.command()
+def ablate(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Ablations of ablations.yaml; none means all.", metavar="[NAME]…")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many at a time; they share the cores.")] = 1,
+    tests: Annotated[str, typer.Option(help="Tests of params.yaml, with commas between; none means all.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and run nothing.")] = False,
+) -> None:
+    """Train and test without one part after the other, each as a DVC experiment; print the table beside the paper's."""
+    from pipeline.ablate import ablate as ablate_here
+
+    chosen = [test.strip() for test in tests.split(",") if test.strip()]
+    _end_stages_on_signals()
+    _leave(lambda: ablate_here(Path.cwd(), names or (), jobs, chosen, dry_run=dry_run))
+
+
 Jobs = Annotated[int, typer.Option(min=0, help="How many stages run at a time (0: as many as cores).")]
 
 

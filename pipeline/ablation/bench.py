@@ -1,0 +1,202 @@
+"""A bench: a copy of the project in which ablations run, so that nothing touches the folder that people work in.
+
+`dvc exp run --temp` and `--queue` would stash what is not committed, detach HEAD and reset the working tree while they
+prepare, and their copies hold only what git tracks: no dvc.lock (this project does not commit it), no output without
+cache, no video of one's own. Their workers also outlive an interrupt. A bench is a clone with the working tree's own
+files laid over it, the same dvc.lock, and hard links to what training and evaluation read; it shares DVC's cache.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from emotag.errors import InputError
+from pipeline.ablation.known import lay
+from pipeline.params import read_params, write_params
+
+LOCK = "dvc.lock"
+CORPUS = "data/corpus.json"
+"""What pretraining depends on; it names the files that pretraining reads."""
+
+_SHARED_FILES = ("models",)  # folders whose files may be the user's own: weights of engines
+_EMPTIED = ("data", "models", "reports")  # what stages write into
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A clone of the project at `root`."""
+
+    root: Path
+    folder: Path
+
+    @staticmethod
+    def make(root: Path, folder: Path, cache: Path) -> "Bench":
+        """Clone the project into `folder`, which is replaced; `cache` is DVC's.
+
+        Raises InputError when git cannot.
+        """
+        remove(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        git(root, "clone", "--quiet", "--shared", str(root), str(folder))
+        local = root / ".dvc" / "config.local"
+        text = local.read_text(encoding="utf-8") if local.is_file() else ""
+        (folder / ".dvc").mkdir(exist_ok=True)
+        (folder / ".dvc" / "config.local").write_text(_with_cache(text, cache), encoding="utf-8")
+        return Bench(root, folder)
+
+    def prepare(self, changes: Mapping[str, Any], stages: Sequence[str], checkpoints: Path) -> None:
+        """Make it as the project is now, with the changes in params.yaml; checkpoints are kept in that folder."""
+        for name in _EMPTIED:
+            remove(self.folder / name)
+        git(self.folder, "reset", "--quiet", "--hard")
+        git(self.folder, "clean", "--quiet", "--force", "-d")
+        self._lay_working_tree()
+        lock = read_lock(self.root)
+        shutil.copy2(self.root / LOCK, self.folder / LOCK)
+        for path in needed(self.root, lock, stages):
+            if not (self.folder / path).exists():
+                link(self.root / path, self.folder / path)
+        self._lend_files()
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        remove(self.folder / "checkpoints")
+        (self.folder / "checkpoints").symlink_to(checkpoints.resolve())
+        params = read_params(self.folder / "params.yaml")
+        lay(params, changes)
+        write_params(self.folder / "params.yaml", params)
+
+    def hand_over(self, experiment: str) -> None:
+        """Put the experiment that DVC has saved here into the project's git, where `dvc exp` shows it."""
+        listed = git(self.folder, "for-each-ref", "--format=%(refname)", "refs/exps")
+        for ref in listed.splitlines():
+            if ref.rsplit("/", 1)[-1] == experiment:
+                git(self.root, "fetch", "--quiet", str(self.folder), f"+{ref}:{ref}")
+
+    def _lay_working_tree(self) -> None:
+        """Copy what git tracks or would track; remove what is tracked and not there any more."""
+        for name in _listed(self.root):
+            source, target = self.root / name, self.folder / name
+            if source.is_symlink() or source.is_file():
+                _copy(source, target)
+        for name in _listed(self.folder):
+            if not os.path.lexists(self.root / name):
+                (self.folder / name).unlink(missing_ok=True)
+
+    def _lend_files(self) -> None:
+        """Link what stands in models/ and is nobody's output: networks that the user has brought."""
+        for name in _SHARED_FILES:
+            if not (self.root / name).is_dir():
+                continue
+            for entry in (self.root / name).iterdir():
+                target = self.folder / name / entry.name
+                if not os.path.lexists(target):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.symlink_to(entry.resolve())
+
+
+def require_git(root: Path) -> None:
+    """Raise InputError unless the project is a git repository with a commit, as DVC's experiments need."""
+    how = "run `git init && git add --all && git commit -m start` here once"
+    if shutil.which("git") is None:
+        raise InputError("emotag ablate: git is not installed; ablations are DVC experiments, which are kept in git")
+    try:
+        top = git(root, "rev-parse", "--show-toplevel").strip()
+        git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    except InputError:
+        raise InputError(
+            f"{root}: has no git commit; ablations are DVC experiments, which are kept in git: {how}"
+        ) from None
+    if Path(top).resolve() != root.resolve():
+        raise InputError(f"{root}: is a folder inside the git repository {top}; ablations need one of its own: {how}")
+
+
+def read_lock(root: Path) -> dict[str, Any]:
+    """Read the stages of dvc.lock. Raises InputError when there is none."""
+    try:
+        content = yaml.load((root / LOCK).read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except FileNotFoundError:
+        raise InputError(f"{root / LOCK}: not found; run `emotag repro` first") from None
+    return dict((content or {}).get("stages", {}))
+
+
+def needed(root: Path, lock: Mapping[str, Any], stages: Iterable[str]) -> list[str]:
+    """List what these stages read and have written, relative to the project: what a bench must hold to run them."""
+    paths: dict[str, None] = {}
+    for stage in stages:
+        entry = lock.get(stage, {})
+        for part in (*entry.get("deps", ()), *entry.get("outs", ())):
+            paths[part["path"]] = None
+    with suppress(FileNotFoundError):
+        paths |= dict.fromkeys(json.loads((root / CORPUS).read_text(encoding="utf-8")).get("files", ()))
+    return [path for path in paths if (root / path).exists() and not Path(path).is_absolute()]
+
+
+def link(source: Path, target: Path) -> None:
+    """Link a file, or each file of a folder: hard where the file system can, else symbolic. None is written twice."""
+    if source.is_dir():
+        for child in source.iterdir():
+            link(child, target / child.name)
+        return
+    if os.path.lexists(target):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    real = source.resolve()
+    try:
+        os.link(real, target)
+    except OSError:
+        target.symlink_to(real)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git; give its output. Raises InputError with its last line when it fails."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # set inside a hook
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], env=clean, text=True, stdin=subprocess.DEVNULL,
+        capture_output=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["no output"]
+        raise InputError(f"git {arguments[0]}: {lines[-1]}")
+    return done.stdout
+
+
+def _listed(folder: Path) -> list[str]:
+    """Name what git tracks or would track."""
+    return [
+        name for name in git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0") if name
+    ]
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a symbolic link, unless it is the same already. Its time stays: compiled kernels go by it."""
+    if not source.is_symlink() and target.is_file() and not target.is_symlink():
+        ours, theirs = source.stat(), target.stat()
+        if (ours.st_mtime_ns, ours.st_size) == (theirs.st_mtime_ns, theirs.st_size):
+            return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    remove(target)
+    shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _with_cache(config: str, cache: Path) -> str:
+    """Give the text of a config.local whose cache is `cache`; everything else of it stays."""
+    from configobj import ConfigObj
+
+    parsed = ConfigObj(config.splitlines(), list_values=False)
+    parsed.setdefault("cache", {})["dir"] = str(cache)
+    return "\n".join(parsed.write()) + "\n"
