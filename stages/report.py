@@ -1,4 +1,4 @@
-"""Stage `report`: one self-contained HTML page of everything the workspace holds."""
+"""Stage `report`: one self-contained page of what the workspace holds, and small flat files for `dvc metrics|plots`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from emotag import __version__
-from emotag.files import atomic, read_json
+from emotag.errors import InputError
+from emotag.files import atomic, read_json, write_json
 from emotag.progress import progress_bar, summary
 from emotag.report.build import build_report
 from emotag.report.data import Engine, IdentityResult, ReportData, Sheet, Timing, TrainingLog, Video
+from emotag.report.flat import flat_metrics, frame_rows, to_tsv, training_rows
 from emotag.tables import read_metadata
 from stages.results import AVATAR, COMPARISON, MetricsFile, metrics_files, test_results, training_log
 from stages.run import run
@@ -32,8 +34,12 @@ PERCEPTION = (
 """Folders of data/ that hold contact sheets and engines' notes, in the order of the DAG."""
 
 
+PRETRAINING = "pretraining"
+"""Name of the motion network's curves; an avatar's bear its identity."""
+
+
 def report() -> None:
-    """Write reports/report.html."""
+    """Write reports/report.html, reports/summary/<test>.json and reports/plots/{training,frames}.tsv."""
     workspace = Workspace()
     settings = load_settings()
     data = collect(workspace, settings)
@@ -43,6 +49,7 @@ def report() -> None:
         page = build_report(data, settings.report, lambda what: bar.advance(1, what))
     with atomic(output) as partial:
         partial.write_text(page, encoding="utf-8")
+    _write_flat(workspace, data)
     summary(
         "report",
         [
@@ -56,6 +63,24 @@ def report() -> None:
     )
 
 
+def _write_flat(workspace: Workspace, data: ReportData) -> None:
+    tests = [(test, one.training) for one in data.identities for test in one.tests]
+    folder = workspace.reports / "summary"
+    for stale in folder.glob("*.json"):
+        stale.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    for test, training in tests:
+        write_json(folder / f"{test.name}.json", flat_metrics(test, training))
+    logs = {PRETRAINING: data.motion_log} | {one.name: one.log for one in data.identities}
+    curves = {
+        "training": training_rows({name: log for name, log in logs.items() if log is not None}),
+        "frames": frame_rows([test for test, _ in tests]),
+    }
+    for name, rows in curves.items():
+        with atomic(workspace.reports / "plots" / f"{name}.tsv") as partial:
+            partial.write_text(to_tsv(rows), encoding="utf-8")
+
+
 def collect(workspace: Workspace, settings: PipelineSettings) -> ReportData:
     """Gather what the workspace holds by now. Raises InputError on a metrics file that is not one."""
     results = _by_identity(metrics_files(workspace.reports / "metrics"))
@@ -66,6 +91,7 @@ def collect(workspace: Workspace, settings: PipelineSettings) -> ReportData:
         created=datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
         version=__version__,
         identities=identities,
+        ablations=_ablations(workspace),
         motion_log=motion_log,
         corpus=settings.corpus,
         sheets=_sheets(workspace),
@@ -78,6 +104,17 @@ def _by_identity(files: Sequence[MetricsFile]) -> dict[str, list[MetricsFile]]:
     found: dict[str, list[MetricsFile]] = {}
     for metrics in files:
         found.setdefault(metrics.identity, []).append(metrics)
+    return found
+
+
+def _ablations(workspace: Workspace) -> list[dict[str, Any]]:
+    """Read what `emotag ablate` found. Raises InputError on a file that is none of its."""
+    found = []
+    for file in sorted((workspace.reports / "ablations").glob("*.json")):
+        content = read_json(file)
+        if not isinstance(content, dict) or not isinstance(content.get("metrics"), dict):
+            raise InputError(f"{file}: holds no 'metrics'; delete it and run `emotag ablate` again")
+        found.append(content)
     return found
 
 

@@ -90,12 +90,14 @@ def training_log(file: Path) -> TrainingLog | None:
 
 
 def numeric_columns(rows: pa.Table) -> dict[str, np.ndarray]:
-    """Give the columns of numbers, and of vectors of them, as float64; null is NaN."""
+    """Give the columns of numbers, and of vectors of them, as float64 (null is NaN), and those of bool."""
     columns = {}
     for field in rows.schema:
         kind = field.type.value_type if pa.types.is_fixed_size_list(field.type) else field.type
         if pa.types.is_floating(kind) or pa.types.is_integer(kind):
             columns[field.name] = _numbers(rows[field.name])
+        elif pa.types.is_boolean(kind):
+            columns[field.name] = to_numpy(rows[field.name])
     return columns
 
 

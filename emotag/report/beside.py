@@ -24,7 +24,7 @@ from emotag.vocabulary import EMOTIONS
 MOST_ROWS = 6
 """More clips of one entrant than this stand in a table as their mean alone; each has its own table further down."""
 
-OWN_METRICS = ("mouth_correlation", "audio_correlation", "audio_lag_frames")
+OWN_METRICS = ("mouth_correlation", "closure_rate", "audio_correlation", "audio_lag_frames")
 """Columns of Table 3 that the paper lacks, of lips and sound, for when there is no SyncNet."""
 
 _NEUTRAL = EMOTIONS[-1]
@@ -49,7 +49,7 @@ class Row:
     detail: str
     cells: Sequence[Cell]
     frames: int | None = None  # scored here
-    failures: int | None = None  # of these, frames in which a face or its units could not be read
+    failures: int | None = None  # of these, frames in which no face was found
     ours: bool = False  # scored here
     paper_method: bool = False  # the paper's own row
 
@@ -140,7 +140,8 @@ def _new_audio(entrants: Sequence[Entrant]) -> PaperTable:
         "table-3",
         "New audio",
         "Table 3",
-        "Speech out of the distribution that the avatar was adapted on; pose and upper face come from its own clip.",
+        "Speech unlike what the avatar was adapted on. Pose and upper face come from the clip that it was adapted on, as "
+        "in the paper, unless a row says otherwise; then no frame has a true one to be compared with.",
         _metrics(metrics),
         [
             Group(title, [*_printed(TABLE_3[kind], metrics), *_scored(entrants, metrics, protocol, kind)])
@@ -217,11 +218,11 @@ def one_row(name: str, test: TestResult, metrics: Sequence[str]) -> Row:
 
 
 def failures(summary: Mapping[str, object]) -> int | None:
-    """Count the frames in which landmarks or action units could not be read, of truth or of render."""
+    """Count the frames in which no landmarks were found, in the truth or in the render: they enter no face metric."""
     valid, frames = summary.get("valid_frames"), summary.get("frames")
-    if not isinstance(valid, Mapping) or not valid or not isinstance(frames, int):
+    if not isinstance(valid, Mapping) or "landmarks" not in valid or not isinstance(frames, int):
         return None
-    return frames - min(int(count) for count in valid.values())
+    return frames - int(valid["landmarks"])
 
 
 def _mean_row(name: str, tests: Sequence[TestResult], metrics: Sequence[str]) -> Row:
@@ -261,6 +262,8 @@ def _detail(test: TestResult) -> str:
     """Name the test, and say what it holds when its name does not."""
     emotion, level = test.summary.get("emotion"), test.summary.get("level")
     words = ([str(emotion)] if emotion else []) + ([f"level {level}"] if level is not None else [])
+    if protocol(test) in (_VOICE, _LANGUAGE) and test.summary.get("cues") == "own":
+        words.append("with the test clip's own cues")
     return ": ".join([test.name, *([" ".join(words)] if words else [])])
 
 

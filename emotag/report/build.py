@@ -9,15 +9,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from emotag.metrics.catalogue import BY_KEY
+from emotag.report.ablations import ablation_table
 from emotag.report.beside import paper_tables
 from emotag.report.data import Entrant, IdentityResult, ReportData, Sheet, TestResult, TrainingLog, Video
 from emotag.report.differences import Conditions, differences
 from emotag.report.efficiency import STEP_LABELS, STEPS, cost_rows, frame_speed
 from emotag.report.embed import EmbeddedVideo, embed_image, embed_video
-from emotag.report.figures import Figure, UnitRow, frame_figures, training_figures, unit_rows, unit_scale
+from emotag.report.figures import Figure, frame_figures
 from emotag.report.intensity import intensity_figures
 from emotag.report.settings import ReportSettings
 from emotag.report.tables import OVERVIEW, MetricRow, arrow, duration, metric_rows, number, overview_rows
+from emotag.report.training_charts import training_figures
+from emotag.report.unit_charts import UnitRow, unit_rows, unit_scale
 from emotag.report.worst import GAIN, WorstFrames, worst_frames
 from emotag.tables import FPS
 
@@ -94,6 +97,7 @@ def build_report(data: ReportData, settings: ReportSettings | None = None, notif
         stages=_stages(data.sheets, settings, notify),
         mixed=_mixed_stages(data),
         paper_tables=paper_tables(_entrants(data)),
+        ablations=ablation_table(data.ablations),
         intensity=intensity_figures(data.identities),
         differences=differences(_conditions(data)),
         costs=cost_rows(data.identities),

@@ -27,6 +27,7 @@ class Line:
     label: str
     values: np.ndarray  # (T,) NaN where unknown
     style: str  # truth, avatar, frozen, first, second, third, fourth: the style sheet's colours
+    dots: bool = False  # a dot a value, and nothing between them
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def line_chart(
     frame = _Frame(float(np.nanmin(x)), float(np.nanmax(x)), low, high, height, width=width)
     parts = [_axes(frame, x_label, logarithmic)]
     parts += [_marker(frame, marker) for marker in markers]
-    parts += [_path(frame, x, values, line.style) for line, values in zip(lines, series)]
+    parts += [(_dots if line.dots else _path)(frame, x, values, line.style) for line, values in zip(lines, series)]
     kind = "chart narrow" if width <= NARROW else "chart"
     return Markup(
         f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'
@@ -228,6 +229,12 @@ def _whisker(frame: _Frame, x: float, mean: float, low: float, high: float, styl
     top, bottom = frame.y(high), frame.y(low)
     ends = "".join(f"M{across - 5:.1f} {y:.1f}h10" for y in (top, bottom))
     return f'<path class="whisker {escape(style)}" d="M{across:.1f} {top:.1f}V{bottom:.1f}{ends}"/>{dot}'
+
+
+def _dots(frame: _Frame, x: np.ndarray, y: np.ndarray, style: str) -> str:
+    known = np.isfinite(y)
+    places = zip(np.atleast_1d(frame.x(x[known])), np.atleast_1d(frame.y(y[known])))
+    return "".join(f'<circle class="dot {escape(style)}" cx="{a:.1f}" cy="{b:.1f}" r="3.4"/>' for a, b in places)
 
 
 def _path(frame: _Frame, x: np.ndarray, y: np.ndarray, style: str) -> str:

@@ -103,6 +103,7 @@ class ReportData:
     version: str  # of emotag
     identities: Sequence[IdentityResult] = ()
     methods: Sequence[Entrant] = ()  # other methods' videos, scored with the same ruler
+    ablations: Sequence[Mapping[str, Any]] = ()  # contents of reports/ablations/<name>.json
     motion_log: TrainingLog | None = None  # pretraining
     corpus: Sequence[str] = ()  # people the motion network was pretrained on
     sheets: Sequence[Sheet] = ()  # in the order of the DAG

@@ -7,9 +7,10 @@ from typing import Any
 from emotag.report.data import IdentityResult, TestResult
 from emotag.report.paper import COST_MS, EFFICIENCY, EMOTAG, HARDWARE
 from emotag.report.tables import MISSING, duration, number
+from emotag.tables import FPS
 
 STEPS = ("audio", "grmn", "skinning", "splatting", "composition", "encoding")
-"""The steps that a frame's time is split into, in order."""
+"""The steps that a frame's time is split into, in order (emotag.metrics.efficiency)."""
 
 STEP_LABELS = {
     "audio": "audio",
@@ -91,5 +92,9 @@ def _frames(test: TestResult) -> int:
 
 
 def _step(speed: Mapping[str, Any], step: str) -> float | None:
-    value = speed.get(step)
-    return float(value) if isinstance(value, int | float) else None
+    """Give the milliseconds a frame of one step; audio is kept as seconds of computing for a second of sound."""
+    if step == "audio":
+        ratio = speed.get("audio_s_per_s")
+        return None if ratio is None else 1000 * float(ratio) / FPS
+    value = (speed.get("ms_per_frame") or {}).get(step)
+    return None if value is None else float(value)

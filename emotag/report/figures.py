@@ -1,45 +1,22 @@
-"""Which charts the report draws, from per-frame tables and training logs."""
+"""Which charts the report draws of a test, from its table of frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 from markupsafe import Markup
 
-from emotag.metrics.action_units import ALL_UNITS, UPPER_FACE
 from emotag.metrics.landmarks import correlation
-from emotag.report.chart import NARROW, Line, Marker, line_chart, sparkline
-from emotag.report.data import Columns, TrainingLog
+from emotag.metrics.statistics import SAME_FRAMES
+from emotag.report.chart import Line, line_chart
+from emotag.report.data import Columns
 from emotag.tables import FPS
 
-UNIT_NAMES = {
-    "AU01_r": "inner brow raiser",
-    "AU02_r": "outer brow raiser",
-    "AU04_r": "brow lowerer",
-    "AU05_r": "upper lid raiser",
-    "AU06_r": "cheek raiser",
-    "AU07_r": "lid tightener",
-    "AU09_r": "nose wrinkler",
-    "AU10_r": "upper lip raiser",
-    "AU12_r": "lip corner puller",
-    "AU14_r": "dimpler",
-    "AU15_r": "lip corner depressor",
-    "AU17_r": "chin raiser",
-    "AU20_r": "lip stretcher",
-    "AU23_r": "lip tightener",
-    "AU25_r": "lips part",
-    "AU26_r": "jaw drop",
-    "AU45_r": "blink",
-}
-"""FACS names of OpenFace's intensities."""
+_SHARE = (0.0, 1.02)
+"""The y axis of what lies between 0 and 1."""
 
-UNIT_MOST = 5
-"""The highest intensity."""
-
-_SHARE = (0.0, 1.02)  # the y axis of what lies between 0 and 1
-
-_SMOOTHED_SHARE = 40  # a training curve's moving mean covers this fraction of it
+_VERSIONS = (("_truth", "truth", "truth"), ("", "avatar", "avatar"), ("_frozen", "frozen face", "frozen"))
+"""Ending of a version's columns, its name, its style."""
 
 
 @dataclass(frozen=True)
@@ -53,173 +30,96 @@ class Figure:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class UnitRow:
-    """One action unit's small chart."""
-
-    name: str  # "AU12"
-    meaning: str
-    chart: Markup
-    error: float  # mean squared difference, NaN when unknown
-
-
 def frame_figures(frames: Columns) -> list[Figure]:
     """Give the charts of one test clip that it has columns for."""
     time_s = _times(frames)
+    gate = [
+        Line(label, frames[column], style)
+        for column, label, style in (
+            ("e", "e = 1 − p(neutral), the teacher", "truth"),
+            ("gate", "g, predicted from the voice", "avatar"),
+        )
+        if column in frames
+    ]
     drawn = [
-        _figure(
-            "PSNR per frame",
-            time_s,
-            frames,
-            (("psnr", "avatar", "avatar"), ("psnr_frozen", "frozen face", "frozen")),
-            "dB",
-        ),
-        _figure(
-            "PSNR of the head per frame",
-            time_s,
-            frames,
-            (("psnr_head", "avatar", "avatar"), ("psnr_head_frozen", "frozen face", "frozen")),
-            "dB",
-        ),
-        _figure(
-            "Mouth error (LMD) per frame",
-            time_s,
-            frames,
-            (("lmd", "avatar", "avatar"), ("lmd_frozen", "frozen face", "frozen")),
-            "px of a 512² frame",
-        ),
-        _figure(
-            "Mouth opening",
-            time_s,
-            frames,
-            (
-                ("mouth_opening_truth", "truth", "truth"),
-                ("mouth_opening", "avatar", "avatar"),
-                ("mouth_opening_frozen", "frozen face", "frozen"),
-            ),
-            "share of the eye distance",
-            _correlation_note(frames, "mouth_opening"),
-        ),
+        _versions("PSNR per frame", "dB", time_s, frames, "psnr"),
+        _versions("PSNR of the head per frame", "dB", time_s, frames, "psnr_head"),
+        _versions("Mouth error (LMD) per frame", "px of a 512² frame", time_s, frames, "lmd"),
+        _mouth(time_s, frames),
         _figure(
             "Gate and emotion intensity",
-            time_s,
-            frames,
-            (("e", "e = 1 − p(neutral), the teacher", "truth"), ("gate", "g, predicted from the voice", "avatar")),
             "",
+            time_s,
+            gate,
             "The gate should rise where the teacher sees emotion (L_score, Eq. 13).",
             _SHARE,
         ),
-        _figure(
+        _versions(
             "Emotion intensity in the pictures",
+            "e = 1 − p(neutral)",
             time_s,
             frames,
-            (
-                ("intensity_truth", "truth", "truth"),
-                ("intensity", "avatar", "avatar"),
-                ("intensity_frozen", "frozen face", "frozen"),
-            ),
-            "e = 1 − p(neutral)",
+            "intensity",
             _correlation_note(frames, "intensity"),
             _SHARE,
         ),
+        _versions("Jitter per frame", "px/frame²", time_s, frames, "jitter"),
+        _versions("Identity", "cosine with other true frames", time_s, frames, "identity_similarity"),
     ]
     return [figure for figure in drawn if figure.chart]
 
 
-def unit_scale(frames: Columns) -> int:
-    """Give the top of all units' charts: the whole intensity that none of their curves exceeds."""
-    names = [name for unit in ALL_UNITS for name in (unit, f"{unit}_truth") if name in frames]
-    highest = max((float(np.nanmax(frames[name], initial=0)) for name in names), default=0)
-    return min(UNIT_MOST, max(1, ceil(highest)))
+def same_frames(frames: Columns) -> bool:
+    """Tell whether the avatar's frames have the pose and upper face of the truth's."""
+    return bool(np.all(frames.get(SAME_FRAMES, True)))
 
 
-def unit_rows(frames: Columns) -> list[UnitRow]:
-    """Give a small chart per action unit that both truth and avatar have, all at the same scale."""
-    rows = []
-    y_range = (0.0, float(unit_scale(frames)))
-    for unit in ALL_UNITS:
-        if unit not in frames or f"{unit}_truth" not in frames:
-            continue
-        truth, render = frames[f"{unit}_truth"], frames[unit]
-        squared = (render - truth) ** 2
-        known = squared[np.isfinite(squared)]
-        name = unit.removesuffix("_r")
-        lines = [Line("truth", truth, "truth"), Line("avatar", render, "avatar")]
-        label = f"{name} {UNIT_NAMES[unit]} ({'upper' if unit in UPPER_FACE else 'lower'} face): truth and avatar"
-        error = float(known.mean()) if known.size else float("nan")
-        rows.append(UnitRow(name, UNIT_NAMES[unit], sparkline(lines, label=label, y_range=y_range), error))
-    return rows
-
-
-def training_figures(log: TrainingLog) -> list[Figure]:
-    """Give loss (logarithmic), its terms, and PSNR over the frames seen."""
-    columns = log.columns
-    x = columns.get("frames_seen")
-    if x is None or not len(x):
-        return []
-    markers = _stage_markers(x, log.stages)
-    figures = []
-    if "loss" in columns:
-        figures.append(_training_figure("Loss", x, columns["loss"], markers, logarithmic=True))
-    terms = [name for name in columns if name.startswith("loss_") and np.nanmax(np.abs(columns[name]), initial=0) > 0]
-    if terms:
-        styles = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
-        lines = [
-            Line(name.removeprefix("loss_"), _smoothed(columns[name]), style) for name, style in zip(terms, styles)
-        ]
-        chart = line_chart(
-            x,
-            lines,
-            label="Loss terms over frames seen",
-            x_label="frames seen",
-            width=NARROW,
-            logarithmic=True,
-            markers=markers,
-        )
-        figures.append(
-            Figure("Terms of the loss", "", chart, [(line.label, line.style) for line in lines], "Smoothed.")
-        )
-    if "psnr" in columns:
-        figures.append(_training_figure("PSNR in training", x, columns["psnr"], markers, unit="dB"))
-    return [figure for figure in figures if figure.chart]
-
-
-def _training_figure(
+def _versions(
     title: str,
-    x: np.ndarray,
-    values: np.ndarray,
-    markers: list[Marker],
-    unit: str = "",
-    logarithmic: bool = False,
+    unit: str,
+    time_s: np.ndarray,
+    frames: Columns,
+    column: str,
+    note: str = "",
+    y_range: tuple[float, float] | None = None,
 ) -> Figure:
-    lines = [Line("per step", values, "faint"), Line("smoothed", _smoothed(values), "avatar")]
-    chart = line_chart(
-        x,
-        lines,
-        label=f"{title} over frames seen",
-        x_label="frames seen",
-        width=NARROW,
-        logarithmic=logarithmic,
-        markers=markers,
-    )
-    return Figure(title, unit, chart, [(line.label, line.style) for line in lines])
+    """Draw a column of every version that has it."""
+    lines = [Line(label, frames[column + end], style) for end, label, style in _VERSIONS if column + end in frames]
+    return _figure(title, unit, time_s, lines, note, y_range)
+
+
+def _mouth(time_s: np.ndarray, frames: Columns) -> Figure:
+    """Draw the mouth's opening, and where the lips have to meet: whether they do."""
+    opening, closed = frames.get("mouth_opening"), frames.get("closure_rate")
+    dots, note = [], _correlation_note(frames, "mouth_opening")
+    if opening is not None and closed is not None:
+        for label, style, wanted in (("p b m, lips meet", "good", 1.0), ("p b m, lips stay open", "bad", 0.0)):
+            if (closed == wanted).any():
+                dots.append(Line(label, np.where(closed == wanted, opening, np.nan), style, dots=True))
+        met, all_of_them = int(np.nansum(closed)), int(np.isfinite(closed).sum())
+        note += f" The lips meet in {met} of {all_of_them} bilabials in which the true ones do." if all_of_them else ""
+    lines = [
+        Line(label, frames[f"mouth_opening{end}"], style)
+        for end, label, style in _VERSIONS
+        if f"mouth_opening{end}" in frames
+    ]
+    return _figure("Mouth opening", "share of the eye distance", time_s, [*lines, *dots], note.strip())
 
 
 def _figure(
     title: str,
-    time_s: np.ndarray,
-    frames: Columns,
-    series: tuple[tuple[str, str, str], ...],  # column, label, style
     unit: str,
+    time_s: np.ndarray,
+    lines: Sequence[Line],
     note: str = "",
     y_range: tuple[float, float] | None = None,
 ) -> Figure:
-    lines = [Line(label, frames[column], style) for column, label, style in series if column in frames]
     # A frozen face alone, or a truth alone, compares with nothing.
-    if not any(line.style == "avatar" for line in lines):
+    if not any(line.style == "avatar" and np.isfinite(line.values).any() for line in lines):
         return Figure(title, unit, Markup(""), [])
-    chart = line_chart(time_s, lines, label=title, x_label="seconds", y_range=y_range)
-    return Figure(title, unit, chart, [(line.label, line.style) for line in lines], note)
+    known = [line for line in lines if np.isfinite(line.values).any()]
+    chart = line_chart(time_s, known, label=title, x_label="seconds", y_range=y_range)
+    return Figure(title, unit, chart, [(line.label, line.style) for line in known], note)
 
 
 def _correlation_note(frames: Columns, column: str) -> str:
@@ -227,25 +127,6 @@ def _correlation_note(frames: Columns, column: str) -> str:
         return ""
     r = correlation(frames[f"{column}_truth"], frames[column])
     return f"Correlation of avatar and truth: {r:.2f}." if np.isfinite(r) else ""
-
-
-def _stage_markers(x: np.ndarray, stages: Sequence[str]) -> list[Marker]:
-    """Mark where the curriculum's next stage first appears (with several people, stages interleave after that)."""
-    first: dict[str, float] = {}
-    for at, stage in zip(x, stages):
-        if stage:
-            first.setdefault(stage, float(at))
-    return [Marker(at, f"{stage} →") for stage, at in list(first.items())[1:]]
-
-
-def _smoothed(values: np.ndarray) -> np.ndarray:
-    """Give a centred moving mean that skips NaN."""
-    width = max(1, len(values) // _SMOOTHED_SHARE) | 1
-    known = np.isfinite(values)
-    window = np.ones(width)
-    total = np.convolve(np.where(known, values, 0), window, "same")
-    count = np.convolve(known.astype(np.float64), window, "same")
-    return np.where(known, total / np.maximum(count, 1), np.nan)
 
 
 def _times(frames: Columns) -> np.ndarray:

@@ -18,6 +18,9 @@ from stages.settings import load_settings
 CORPUS = "corpus"
 """The stage that reads folders but depends on a list."""
 
+METRICS = "reports/metrics/"
+"""Where evaluation leaves its numbers. (To DVC, metrics are their flat form, which `report` writes.)"""
+
 _ATTEMPTS = 20
 _PAUSE_S = 0.5
 
@@ -29,7 +32,7 @@ class Planned:
     name: str  # "crop@ada"
     needs: frozenset[str]  # stages whose outputs it reads
     outputs: tuple[str, ...]  # paths, relative to the project
-    metrics: tuple[str, ...]  # those of the outputs that are metrics
+    metrics: tuple[str, ...]  # those of the outputs that are metrics of tests
     height: int  # stages in the longest chain that waits for it
     on_device: bool  # it depends on the setting `device`
 
@@ -93,5 +96,5 @@ def _choose(needs: Mapping[str, frozenset[str]], targets: Sequence[str], root: P
 def _planned(stage: PipelineStage, needs: frozenset[str], height: int) -> Planned:
     settings = [key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params]
     outputs = tuple(out.def_path for out in stage.outs)
-    metrics = tuple(out.def_path for out in stage.outs if out.metric)
+    metrics = tuple(path for path in outputs if path.startswith(METRICS))
     return Planned(stage.name, needs, outputs, metrics, height, "device" in settings)

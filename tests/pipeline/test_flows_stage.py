@@ -195,14 +195,14 @@ def test_the_plan_holds_what_a_target_needs_and_no_stranger(project: Path) -> No
         project,
         crop={"foreach": "${clips}", "do": crop},
         corpus={"cmd": "ls data/crop > out", "deps": ["data/crop"], "outs": ["out"]},
-        adapt={"cmd": "cp out avatar", "deps": ["out", "data/crop/own"], "params": ["device"], "outs": ["avatar"],
-               "metrics": [{"m.json": {"cache": False}}]},
+        adapt={"cmd": "cp out avatar", "deps": ["out", "data/crop/own"], "params": ["device"],
+               "outs": ["avatar", {"reports/metrics/m.json": {"cache": False}}]},
     )  # fmt: skip
     plan = read_plan(project, ["adapt"])
     assert list(plan.stages) == ["crop@ada", "crop@own", "corpus", "adapt"] and plan.todo == set(plan.stages)
     assert plan.stages["corpus"].needs == {"crop@ada", "crop@own"}  # own too: this run makes it
-    adapt = plan.stages["adapt"]
-    assert adapt.on_device and adapt.outputs == ("avatar", "m.json") and adapt.metrics == ("m.json",)
+    adapt, file = plan.stages["adapt"], "reports/metrics/m.json"
+    assert adapt.on_device and adapt.outputs == ("avatar", file) and adapt.metrics == (file,)
     assert not plan.stages["corpus"].on_device and plan.targets == ("adapt",)
     assert "crop@stranger" in read_plan(project).stages
     with pytest.raises(InputError, match="no stage 'nothing'"):

@@ -188,7 +188,7 @@ def test_videos_sheets_and_charts_are_inside(page):
     assert page.count("data:video/mp4;base64,") == 4
     sheets = 2 * 5 + 1 + 2  # five perception stages of two people, pretraining, two adaptations
     assert page.count('<img loading="lazy"') == sheets
-    assert page.count('<svg class="chart') == 2 * (5 + 3) + 3
+    assert page.count('<svg class="chart') == 2 * (6 + 3) + 3
     assert page.count('<svg class="spark"') == 2 * 17
     order = [
         page.index(f". {stage}<span>") for stage in ("crop", "landmarks", "track", "action units", "audio", "pretrain")
