@@ -47,7 +47,7 @@ def cells(table, row) -> dict[str, object]:
         (TABLE_5, "w/o residual", "lmd", "3.572"),
     ],
 )
-def test_the_papers_numbers_are_metod_mds(table, method, metric, value):
+def test_the_papers_numbers_are_those_of_its_tables(table, method, metric, value):
     assert printed(table, method, metric) == value
 
 

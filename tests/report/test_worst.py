@@ -31,7 +31,7 @@ def test_difference_is_absolute_times_gain_and_clipped():
 
 
 @pytest.fixture
-def test_of_ten_frames(tmp_path) -> TestResult:
+def ten_frames(tmp_path) -> TestResult:
     """Frame 6 of the avatar is white, all else grey."""
     grey = [np.full((32, 32, 3), 120, np.uint8) for _ in range(10)]
     write_video(tmp_path / "truth.mp4", grey)
@@ -43,8 +43,8 @@ def test_of_ten_frames(tmp_path) -> TestResult:
     )
 
 
-def test_pictures_are_of_the_frames_that_they_name(test_of_ten_frames):
-    (by_lmd,) = worst_frames(test_of_ten_frames, most=1, apart=3, side=32)
+def test_pictures_are_of_the_frames_that_they_name(ten_frames):
+    (by_lmd,) = worst_frames(ten_frames, most=1, apart=3, side=32)
     (one,) = by_lmd.frames
     assert (by_lmd.metric, one.frame, one.value) == ("LMD", 6, "7.500 px")
     assert one.time_s == pytest.approx(0.24)
@@ -55,8 +55,8 @@ def test_pictures_are_of_the_frames_that_they_name(test_of_ten_frames):
     assert difference[16, 16, 0] > 240
 
 
-def test_none_without_videos_columns_or_wish(test_of_ten_frames):
-    whole = test_of_ten_frames
+def test_none_without_videos_columns_or_wish(ten_frames):
+    whole = ten_frames
     assert worst_frames(TestResult("t", {}, whole.frames), 1, 3, 32) == []
     assert (
         worst_frames(TestResult("t", {}, {"psnr": np.zeros(3)}, (), whole.true_video, whole.avatar_video), 1, 3, 32)
@@ -65,9 +65,9 @@ def test_none_without_videos_columns_or_wish(test_of_ten_frames):
     assert worst_frames(whole, 0, 3, 32) == []
 
 
-def test_exception_when_a_video_ends_before_its_table(test_of_ten_frames, tmp_path):
+def test_exception_when_a_video_ends_before_its_table(ten_frames, tmp_path):
     write_video(tmp_path / "short.mp4", [np.zeros((32, 32, 3), np.uint8)] * 3)
-    whole = test_of_ten_frames
+    whole = ten_frames
     test = TestResult("t", {}, whole.frames, (), whole.true_video, tmp_path / "short.mp4")
     with pytest.raises(InputError, match=r"short\.mp4: ends before frame 6"):
         worst_frames(test, 1, 3, 32)
