@@ -6,14 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from emotag import __version__
-from emotag.errors import InputError
 from emotag.files import atomic, read_json, write_json
 from emotag.progress import progress_bar, summary
 from emotag.report.build import build_report
 from emotag.report.data import Engine, IdentityResult, ReportData, Sheet, Timing, TrainingLog, Video
 from emotag.report.flat import flat_metrics, frame_rows, to_tsv, training_rows
 from emotag.tables import read_metadata
-from stages.results import AVATAR, COMPARISON, MetricsFile, metrics_files, test_results, training_log
+from stages.results import (
+    AVATAR,
+    COMPARISON,
+    MetricsFile,
+    ablation_results,
+    method_scores,
+    metrics_files,
+    test_results,
+    training_log,
+)
 from stages.run import run
 from stages.settings import PipelineSettings, load_settings
 from stages.workspace import Workspace
@@ -91,7 +99,8 @@ def collect(workspace: Workspace, settings: PipelineSettings) -> ReportData:
         created=datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
         version=__version__,
         identities=identities,
-        ablations=_ablations(workspace),
+        methods=method_scores(workspace),
+        ablations=ablation_results(workspace),
         motion_log=motion_log,
         corpus=settings.corpus,
         sheets=_sheets(workspace),
@@ -104,17 +113,6 @@ def _by_identity(files: Sequence[MetricsFile]) -> dict[str, list[MetricsFile]]:
     found: dict[str, list[MetricsFile]] = {}
     for metrics in files:
         found.setdefault(metrics.identity, []).append(metrics)
-    return found
-
-
-def _ablations(workspace: Workspace) -> list[dict[str, Any]]:
-    """Read what `emotag ablate` found. Raises InputError on a file that is none of its."""
-    found = []
-    for file in sorted((workspace.reports / "ablations").glob("*.json")):
-        content = read_json(file)
-        if not isinstance(content, dict) or not isinstance(content.get("metrics"), dict):
-            raise InputError(f"{file}: holds no 'metrics'; delete it and run `emotag ablate` again")
-        found.append(content)
     return found
 
 

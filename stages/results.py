@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from emotag.errors import InputError
 from emotag.files import read_json
-from emotag.report.data import Columns, TestResult, TrainingLog, Video
+from emotag.report.data import Columns, Entrant, TestResult, TrainingLog, Video
 from emotag.tables import read_table, to_numpy
 from stages.workspace import Workspace
 
@@ -69,6 +69,38 @@ def test_results(workspace: Workspace, metrics: MetricsFile) -> Iterator[TestRes
             content.get("engines") or {},
             content.get("speed") or {},
         )
+
+
+def method_scores(workspace: Workspace) -> list[Entrant]:
+    """Read what other methods' videos scored (`emotag score`). Raises InputError on a file that is none of its."""
+    folder = workspace.reports / "scores"
+    entrants = []
+    for file in sorted(folder.glob("*.json")):
+        content = read_json(file)
+        if not isinstance(content, dict) or "method" not in content or "tests" not in content:
+            raise InputError(f"{file}: holds no 'method' and 'tests'; delete it and run `emotag score` again")
+        tests = [
+            TestResult(
+                entry["test"],
+                entry,
+                frames_of(folder / file.stem / f"{entry['test']}.parquet", entry["clip"]),
+                engines=content.get("engines") or {},
+            )
+            for entry in content["tests"]
+        ]
+        entrants.append(Entrant(str(content["method"]), tests))
+    return entrants
+
+
+def ablation_results(workspace: Workspace) -> list[dict[str, Any]]:
+    """Read what `emotag ablate` found. Raises InputError on a file that is none of its."""
+    found = []
+    for file in sorted((workspace.reports / "ablations").glob("*.json")):
+        content = read_json(file)
+        if not isinstance(content, dict) or not isinstance(content.get("metrics"), dict):
+            raise InputError(f"{file}: holds no 'metrics'; delete it and run `emotag ablate` again")
+        found.append(content)
+    return found
 
 
 def frames_of(table: Path, clip: str) -> Columns | None:

@@ -140,8 +140,8 @@ def _new_audio(entrants: Sequence[Entrant]) -> PaperTable:
         "table-3",
         "New audio",
         "Table 3",
-        "Speech unlike what the avatar was adapted on. Pose and upper face come from the clip that it was adapted on, as "
-        "in the paper, unless a row says otherwise; then no frame has a true one to be compared with.",
+        "Speech unlike what the avatar was adapted on. Pose and upper face come from the clip that it was adapted on, "
+        "as in the paper, unless a row says otherwise; then no frame has a true one to be compared with.",
         _metrics(metrics),
         [
             Group(title, [*_printed(TABLE_3[kind], metrics), *_scored(entrants, metrics, protocol, kind)])
@@ -264,6 +264,8 @@ def _detail(test: TestResult) -> str:
     words = ([str(emotion)] if emotion else []) + ([f"level {level}"] if level is not None else [])
     if protocol(test) in (_VOICE, _LANGUAGE) and test.summary.get("cues") == "own":
         words.append("with the test clip's own cues")
+    if late := test.summary.get("frames_late"):
+        words.append(f"fits best {late} frames earlier")
     return ": ".join([test.name, *([" ".join(words)] if words else [])])
 
 

@@ -273,6 +273,58 @@ def test_the_stage_writes_the_page(tmp_path, monkeypatch):
     page = Path("reports/report.html").read_text()
     assert page.rstrip().endswith("</html>")
     assert "Speaks german." in page
+    content = json.loads(Path("reports/metrics/ada-self.json").read_text())
+    flat = json.loads(Path("reports/summary/ada-self.json").read_text())
+    assert flat["psnr"] == pytest.approx(content["tests"][0]["metrics"]["psnr"], rel=1e-5)
+    assert all(isinstance(value, float) for value in flat.values())
+    frames = pd.read_csv("reports/plots/frames.tsv", sep="\t")
+    assert set(frames["name"]) == {"ada-self"}
+    assert len(frames) == 8
+    training = pd.read_csv("reports/plots/training.tsv", sep="\t")
+    assert set(training["name"]) == {"pretraining", "ada"}
+    assert {"frames_seen", "loss", "psnr"} <= set(training)
+    Path("reports/summary/gone.json").write_text("{}")
+    report()
+    assert [file.name for file in Path("reports/summary").iterdir()] == ["ada-self.json"]
+
+
+def test_other_methods_and_ablations_stand_in_the_papers_tables(tmp_path):
+    settings = fill(tmp_path, frames=8, identities=("ada",))
+    reports = tmp_path / "reports"
+    entry = json.loads((reports / "metrics/ada-self.json").read_text())["tests"][0]
+    entry |= {"test": "clip-7", "clip": "clip-7", "emotion": "neutral", "metrics": {"psnr": 12.34}, "frozen": None}
+    write_json(reports / "scores/InsTaG.json", {"method": "InsTaG", "engines": {}, "metrics": {}, "tests": [entry]})
+    write_table(reports / "scores/InsTaG/clip-7.parquet", frame_table("clip-7", {"psnr": np.full(8, 12.34)}), {})
+    mean = {"mean": 3.21, "low": 3.0, "high": 3.4, "frames": 8}
+    ablation = {"title": "gateless", "paper": "w/o gate", "moves": "lmd", "metrics": {"lmd": mean}, "tests": [entry]}
+    write_json(reports / "ablations/no-gate.json", ablation)
+    data = collect(Workspace(tmp_path), settings)
+    assert [one.name for one in data.methods] == ["InsTaG"]
+    assert data.methods[0].tests[0].frames["psnr"].mean() == pytest.approx(12.34)
+    page = build_report(data, settings.report)
+    assert "clip-7: neutral" in page
+    assert ">12.34" in page
+    assert "gateless" in page
+    assert "[3.000, 3.400]" in page
+    assert "No ablation was run here" not in page
+
+
+@pytest.mark.parametrize(("folder", "command"), [("scores", "emotag score"), ("ablations", "emotag ablate")])
+def test_exception_on_scores_or_ablations_that_are_none(tmp_path, folder, command):
+    settings = fill(tmp_path, frames=8, identities=("ada",))
+    write_json(tmp_path / "reports" / folder / "x.json", {"tests": []})
+    with pytest.raises(InputError, match=rf"x\.json: holds no .*{command}"):
+        collect(Workspace(tmp_path), settings)
+
+
+def test_tests_may_be_keyed_by_name(tmp_path):
+    settings = fill(tmp_path, frames=8, identities=("ada",))
+    file = tmp_path / "reports/metrics/ada-self.json"
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | {"tests": {"ada-self": content["tests"][0]}}))
+    (test,) = collect(Workspace(tmp_path), settings).identities[0].tests
+    assert test.name == "ada-self"
+    assert test.summary["frames"] == 8
 
 
 def test_exception_on_a_metrics_file_that_is_none(tmp_path):
