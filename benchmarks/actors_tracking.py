@@ -4,13 +4,16 @@
 
 `--root` is a project whose takes were filmed and whose landmarks were found (`dvc repro landmarks`). Each engine fits
 the person's shape on her reference clip and tracks the take anew, in memory. Figures are those of benchmarks.actors;
-`gaze` is the correlation of both eyes' yaw and pitch, `jitter` the acceleration of stabilised landmarks (that of the
+`gaze` is the correlation of both eyes' yaw and pitch, `lips` that of the gap between the inner lips of the mesh at
+rest (mean of the three iBUG pairs, along the face's vertical); the last table gives that gap where the actor says p, b
+or m, on open vowels and where her lips stand apart, `jitter` the acceleration of stabilised landmarks (that of the
 truth beside it), `colour` the root mean square error of brightness against albedo times light.
 """
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.actors import CHANNELS, rotation_error, vertex_error
+from emotag.actors.performance.lips import LOWER_INNER, UPPER_INNER
+from emotag.actors.performance.phones import Articulation, articulations
 from emotag.head.model import HeadModel
 from emotag.perception.tracking.observations import Observations
 from emotag.perception.tracking.photometric.tracker import PhotometricTracker
@@ -44,6 +49,7 @@ class Row:
     jitter: tuple[float, float, float]  # truth, landmarks, track
     colour: tuple[float, float] | None
     outline: tuple[float, float] | None
+    phones: list[str]  # of every frame
     shape_s: float
     track_s: float
 
@@ -58,7 +64,19 @@ def curves(truth: Track, found: Track, full: HeadModel, head: HeadModel) -> dict
         both[channel] = values[0], values[1]
     looks = [one.eyes_pose[:, [0, 1, 3, 4]].unflatten(1, (2, 2)).mean(1).T.flatten().numpy() for one in (truth, found)]
     both["gaze"] = looks[0], looks[1]
+    both["lips"] = lip_gap(truth, full), lip_gap(found, head)
     return both
+
+
+def lip_gap(track: Track, head: HeadModel) -> np.ndarray:  # (T,) mm, negative when the lips cross
+    still = torch.zeros_like(track.rotation)
+    upright = replace(track, rotation=still, translation=still, neck_pose=still)
+    points = head.landmarks68.points(upright.vertices(head), head.faces)[..., 1].numpy()
+    return 1000 * (points[:, UPPER_INNER] - points[:, LOWER_INNER]).mean(1)
+
+
+def spoken(phone: str, test: Callable[[Articulation], bool]) -> bool:
+    return bool(phone) and any(test(sound) for sound in articulations(phone))
 
 
 def correlation(rows: list[Row], channel: str) -> float:
@@ -98,7 +116,8 @@ def main(
         reference = project.person(entry.identity).reference
         clip = clip_of(workspace, name, reference, size)
         count = min(len(clip.observations), round(seconds * 25))
-        truth = Track.load(workspace.file("actors", name, "parquet")).select(slice(0, count))
+        told = workspace.file("actors", name, "parquet")
+        truth, phones = Track.load(told).select(slice(0, count)), read_table(told).column("phone").to_pylist()[:count]
         count = len(truth)
         box = column(read_table(workspace.file("crop", name, "parquet")), "box")[:count]
         clip = TrackedClip(name, clip.video, clip.observations.select(slice(0, count)), reference, clip.reference_video)
@@ -111,7 +130,7 @@ def main(
                 started = time.process_time()
                 person = tracker.fit_shape(clip_of(workspace, reference, reference, size), lambda _: None)
                 people[entry.identity, chosen] = person, time.process_time() - started, tracker.note()
-            person, shape_s, told = people[entry.identity, chosen]
+            person, shape_s, said = people[entry.identity, chosen]
             started = time.process_time()
             found = tracker.fit_track(clip, person, lambda _: None)
             track_s = time.process_time() - started
@@ -122,7 +141,7 @@ def main(
                 vertex_error(truth, found, full, head, valid), curves(truth, found, full, head),
                 100 * float(found.reprojection_px[found.valid].mean()) / clip.observations.eye_distance(),
                 (jitter(true_points), quality.raw_jitter, quality.tracked_jitter),
-                tracker.note().get("photometric_rms"), told.get("outline_iou"), shape_s, track_s,
+                tracker.note().get("photometric_rms"), said.get("outline_iou"), phones, shape_s, track_s,
             ))  # fmt: skip
     report(rows)
 
@@ -143,6 +162,30 @@ def report(rows: dict[str, list[Row]]) -> None:
     for chosen, ours in rows.items():
         gains.add_row(chosen, *[f"{slope(ours, channel):.2f}" for channel in channels])
     console.print(gains)
+    lips = Table("lips, mm", "engine", "frames", "p b m: true", "found", "under 1 mm", "crossing", "open vowels: true",
+                 "found", "all: bias", "absolute", "apart, yet shut")  # fmt: skip
+    for name in [*[row.take for row in next(iter(rows.values()))], ""]:
+        for chosen, ours in rows.items():
+            add_lips(lips, [row for row in ours if name in ("", row.take)], name or "all", chosen)
+    console.print(lips)
+
+
+_OPEN_VOWEL = 0.6
+_LEAST_TOUCH, _CROSSING, _APART = 1.0, -1.0, 2.5  # mm
+
+
+def add_lips(table: Table, rows: list[Row], name: str, engine: str) -> None:
+    truth, found = (np.concatenate([row.curves["lips"][k] for row in rows]) for k in (0, 1))
+    phones = [phone for row in rows for phone in row.phones]
+    shut = np.array([spoken(p, lambda s: s.place == "bilabial" and s.manner in ("stop", "nasal")) for p in phones])
+    wide = np.array([spoken(p, lambda s: s.kind == "vowel" and s.openness > _OPEN_VOWEL) for p in phones])
+    error, apart = found - truth, truth > _APART
+    table.add_row(
+        name, engine, f"{shut.sum()}", f"{truth[shut].mean():.2f}", f"{found[shut].mean():.2f}",
+        f"{(found[shut] < _LEAST_TOUCH).mean():.1%}", f"{(found[shut] < _CROSSING).mean():.1%}",
+        f"{truth[wide].mean():.2f}", f"{found[wide].mean():.2f}", f"{error.mean():+.2f}", f"{np.abs(error).mean():.2f}",
+        f"{(found[apart] < _LEAST_TOUCH).mean():.1%}",
+    )  # fmt: skip
 
 
 def add(table: Table, rows: list[Row], channels: list[str], name: str, engine: str) -> None:

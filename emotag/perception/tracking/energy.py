@@ -6,7 +6,17 @@ import torch
 from torch import Tensor
 
 from emotag.head.model import HeadModel
-from emotag.perception.tracking.landmark_set import LEFT_LID_ROWS, PAIRS, RIGHT_LID_ROWS, landmark_trust, pair_indices
+from emotag.perception.tracking.closure import LipOpenings
+from emotag.perception.tracking.landmark_set import (
+    INNER_LIP_ROWS,
+    LEFT_LID_ROWS,
+    LIP_PAIRS,
+    OUTER_LIP_PAIRS,
+    PAIRS,
+    RIGHT_LID_ROWS,
+    landmark_trust,
+    pair_indices,
+)
 from emotag.perception.tracking.observations import Observations, lid_openings
 from emotag.perception.tracking.rig import (
     EXPRESSION,
@@ -26,6 +36,7 @@ _FULL_GAZE = 0.5  # radians of an eyeball at which the lids' eyeLook shape is 1
 _MOST_OPEN = 1.6  # how far a lid can be open, of the neutral face
 _MOST_SHUT = 0.6  # a person whose eyes are usually narrower than this allows is not taken to have them shut
 _LID_ROWS = slice(LEFT_LID_ROWS.start, RIGHT_LID_ROWS.stop)
+_OUTER_FOLLOW = 0.5  # of what is taken off the inner lips' gap: Face Mesh parts the outer rims too, but less
 _FACING_FULL, _FACING_NONE = 0.0, -0.4  # cosines between which a landmark's weight falls to `hidden_weight`
 
 
@@ -125,6 +136,7 @@ class DataTerm:
     weights: Tensor  # (T, K) 1/pixels², 0 where not seen
     pair_weights: Tensor  # (T, M) 1/pixels²
     lids: Tensor | None  # (T, 10) how far each lid pair is open, 1 as in the neutral face; None: as the landmarks say
+    lips: Tensor | None  # (T, 9, 2) pixels by which inner lips are open, from contact on; None: as the landmarks say
     depth_weight: float  # 1/pixels², 0 leaves it out
     focal_pixels: float
     centre: Tensor  # (2,) pixels
@@ -140,6 +152,7 @@ class DataTerm:
             weights=self.weights[frames],
             pair_weights=self.pair_weights[frames],
             lids=None if self.lids is None else self.lids[frames],
+            lips=None if self.lips is None else self.lips[frames],
         )
 
     def with_focal(self, focal_pixels: float) -> "DataTerm":
@@ -154,11 +167,14 @@ def data_term(
     settings: FitSettings,
     unit: float,  # pixels: the outer-eye distance
     lid_opening: Tensor | None = None,  # (2, 5) of the eyes: the person's eyes open as in the neutral face
+    lips: LipOpenings | None = None,  # of these frames
 ) -> DataTerm:
     """Turn landmarks into targets and weights; frames without landmarks get weight zero.
 
     Face Mesh sees a shut eye as two thirds open, the iris network's contours do not: where they are given, a lid
-    pair's target is their opening as a share of the person's usual one.
+    pair's target is their opening as a share of the person's usual one. Lips are drawn as in `closure`: inner pairs
+    stand apart by their opening beyond the contact of the neutral face, and their landmarks move towards each other by
+    as much.
     """
     lids = None
     if observations.eyelids is not None and lid_opening is not None:
@@ -166,6 +182,8 @@ def data_term(
         share = (lid_openings(observations.eyelids, unit) / lid_opening - shut) / (1 - shut)
         lids = share.clamp(0, _MOST_OPEN).flatten(1)
     points = observations.points
+    if lips is not None:
+        points = _lips_drawn(points, lips, unit)
     frames = len(points)
     seen = observations.valid.to(points.dtype)[:, None]
     count = settings.effective_landmarks / N_LANDMARKS
@@ -181,12 +199,25 @@ def data_term(
         weights=weights,
         pair_weights=pair_weight * seen.expand(-1, len(PAIRS)),
         lids=lids,
+        lips=None if lips is None else lips.opening[..., None] * lips.gaps.down[:, None] * unit,
         depth_weight=depth_weight,
         focal_pixels=focal_length * max(observations.width, observations.height),
         centre=points.new_tensor([observations.width / 2, observations.height / 2]),
         unit=unit,
         settings=settings,
     )
+
+
+def _lips_drawn(points: Tensor, lips: LipOpenings, unit: float) -> Tensor:  # (T, 468, 3)
+    """Move the lips' landmarks along the face's vertical to where they are open as `lips` says, middles kept."""
+    upper, lower = pair_indices(LIP_PAIRS)
+    closing = lips.gaps.excess - lips.opening  # (T, 9)
+    outer = _OUTER_FOLLOW * closing[:, : len(OUTER_LIP_PAIRS)]  # both lists run alike from the middle outwards
+    step = torch.cat((closing, outer), dim=1)[..., None] * lips.gaps.down[:, None] * (unit / 2)  # (T, 14, 2)
+    moved = points.clone()
+    moved[:, upper, :2] += step
+    moved[:, lower, :2] -= step
+    return moved
 
 
 @dataclass(frozen=True)
@@ -221,6 +252,10 @@ def rows(
     if data.lids is not None:
         modelled = projection.pixels[:, first[_LID_ROWS]] - projection.pixels[:, second[_LID_ROWS]]
         opening[:, _LID_ROWS] = modelled - _lid_targets(rig, projection, data.lids, first, second)
+    if data.lips is not None:
+        modelled = projection.pixels[:, first[INNER_LIP_ROWS]] - projection.pixels[:, second[INNER_LIP_ROWS]]
+        contact = _contact(rig, projection, first[INNER_LIP_ROWS], second[INNER_LIP_ROWS])
+        opening[:, INNER_LIP_ROWS] = modelled - (contact - data.lips)
     roots = _root_weights(error, opening, projection, data) if root_weights is None else root_weights
     point_root, pair_root, depth_root = roots
     residuals = [(error * point_root).flatten(1), (opening * pair_root).flatten(1)]
@@ -260,6 +295,13 @@ def _lid_targets(rig: LandmarkRig, projection: Projection, lids: Tensor, first: 
     wanted = torch.lerp(shut, neutral, lids[..., None])  # (T, 10, 3)
     seen = projection.lens[:, lower] @ projection.blend[:, lower]
     return (seen @ wanted[..., None]).squeeze(-1)
+
+
+def _contact(rig: LandmarkRig, projection: Projection, upper: Tensor, lower: Tensor) -> Tensor:  # (T, 9, 2) pixels
+    """Project what lies between touching lips: the neutral face's have their landmarks on the skin, not in the slit."""
+    rest = rig.base.sum(dim=0)
+    seen = projection.lens[:, upper] @ projection.blend[:, upper]
+    return (seen @ (rest[upper] - rest[lower])[..., None]).squeeze(-1)
 
 
 def _root_weights(error: Tensor, opening: Tensor, projection: Projection, data: DataTerm) -> tuple[Tensor, ...]:

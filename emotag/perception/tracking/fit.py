@@ -8,6 +8,7 @@ from torch import Tensor
 from emotag.errors import InputError
 from emotag.head.model import HeadModel
 from emotag.perception.tracking.bias import unbiased
+from emotag.perception.tracking.closure import lip_gaps, lip_openings
 from emotag.perception.tracking.energy import data_term, motion_prior
 from emotag.perception.tracking.gauss_newton import minimise
 from emotag.perception.tracking.initial import first_motion
@@ -141,11 +142,15 @@ def _fit_chunks(
 ) -> Tensor:
     unit = observations.eye_distance()
     prior, smooth = motion_prior(head, settings), smoothness(head, settings)
+    open_lips = None
+    if person.closed_lips is not None and settings.closed_share > 0:
+        open_lips = lip_openings(lip_gaps(rig, observations), observations.valid, person.closed_lips, settings)
     total = observations.points.new_zeros(len(observations), rig.n_motion)
     end = 0
     for start, stop in chunks(len(observations), settings.chunk_frames, settings.overlap_frames):
         part = observations.select(slice(start, stop))
-        data = data_term(rig, part, person.focal_length, settings, unit, person.lid_opening)
+        lips = None if open_lips is None else open_lips.select(slice(start, stop))
+        data = data_term(rig, part, person.focal_length, settings, unit, person.lid_opening, lips)
         problem = MotionProblem(rig, data, prior, smooth)
         guess = first_motion(rig, part, person.focal_length)
         motion = minimise(problem, guess, settings.iterations, settings.tolerance).x

@@ -37,7 +37,7 @@ def first_focal_length(rig: LandmarkRig, observations: Observations) -> float:
     The head's size in metres and the camera's distance of 1 m fix it; landmarks hardly say more (see ShapeSettings).
     """
     source = neutral_landmarks(rig)
-    scale = similarity(source, _upright(observations))[0][observations.valid].median()
+    scale = similarity(source, upright(observations.points))[0][observations.valid].median()
     depth = CAMERA_DISTANCE - source[:, 2].mean()
     return float(scale * depth) / max(observations.width, observations.height)
 
@@ -49,7 +49,7 @@ def first_motion(
 ) -> Tensor:  # (T, P)
     """Give head poses from a similarity between the neutral landmarks and Face Mesh's own 3D, everything else zero."""
     source = neutral_landmarks(rig)
-    scale, rotation, shift = similarity(source, _upright(observations))
+    scale, rotation, shift = similarity(source, upright(observations.points))
     focal = focal_length * max(observations.width, observations.height)
     # Scaled orthography: the face's centre stands where the focal length over the scale says.
     depth = focal / scale
@@ -64,6 +64,6 @@ def first_motion(
     return motion
 
 
-def _upright(observations: Observations) -> Tensor:
-    """Image axes (y down, z away from the camera) to world axes."""
-    return observations.points * observations.points.new_tensor([1.0, -1.0, -1.0])
+def upright(points: Tensor) -> Tensor:  # (..., 3)
+    """Image axes (y down, z away from the camera) to world axes, or back."""
+    return points * points.new_tensor([1.0, -1.0, -1.0])

@@ -3,11 +3,15 @@
 import torch
 from torch import Tensor
 
-LIP_PAIRS = (
+INNER_LIP_PAIRS = (
     (13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (80, 88), (310, 318), (191, 95), (415, 324),
-    (0, 17), (37, 84), (267, 314), (39, 181), (269, 405),
 )  # fmt: skip
-"""Upper and lower lip: inner rims from the middle outwards, then outer rims."""
+"""Upper and lower inner rim, from the middle of the mouth outwards."""
+
+OUTER_LIP_PAIRS = ((0, 17), (37, 84), (267, 314), (39, 181), (269, 405))
+"""The same of the outer rims."""
+
+LIP_PAIRS = INNER_LIP_PAIRS + OUTER_LIP_PAIRS
 
 RIGHT_LID_PAIRS = ((159, 145), (160, 144), (158, 153), (161, 163), (157, 154))
 LEFT_LID_PAIRS = ((386, 374), (385, 380), (387, 373), (384, 381), (388, 390))
@@ -18,9 +22,10 @@ WIDTH_PAIRS = ((61, 291), (78, 308))
 
 PAIRS = LIP_PAIRS + LEFT_LID_PAIRS + RIGHT_LID_PAIRS + WIDTH_PAIRS
 
+INNER_LIP_ROWS = slice(0, len(INNER_LIP_PAIRS))
 LEFT_LID_ROWS = slice(len(LIP_PAIRS), len(LIP_PAIRS) + len(LEFT_LID_PAIRS))
 RIGHT_LID_ROWS = slice(LEFT_LID_ROWS.stop, LEFT_LID_ROWS.stop + len(RIGHT_LID_PAIRS))
-"""Where the lids stand among PAIRS."""
+"""Where inner lips and lids stand among PAIRS."""
 
 TIED_PAIRS = LIP_PAIRS + LEFT_LID_PAIRS + RIGHT_LID_PAIRS
 """Pairs whose landmarks share one offset (see `shape`): an offset must not open or close a mouth or an eye."""

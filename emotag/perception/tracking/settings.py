@@ -24,6 +24,20 @@ class FitSettings(Settings):
     closed_lids: float = Field(0.03, ge=0)
     """Distance the iris network sees between the lids of a closed eye, of the eyes: what counts as shut."""
 
+    closed_share: float = Field(0.05, ge=0, lt=0.5)
+    """Share of a clip's frames of which it is sure that lips touch; the gap that landmarks show there is taken off all
+    frames (see `closure`). 0 leaves lips as landmarks show them."""
+
+    closed_drift: float = Field(0.025, ge=0)
+    """How far the gap of touching lips in a clip may lie from that in the person's reference clip, of the eyes."""
+
+    closed_rise: float = Field(0.012, ge=0)
+    """How far it may rise within a clip, where lips come no nearer for three seconds, of the eyes."""
+
+    contact: tuple[float, float] = (0.05, 0.2)
+    """Openings below which lips touch and above which they are as far apart as seen, of how far the mouth usually
+    opens."""
+
     iris_sigma: float = Field(0.02, gt=0)
     """Standard deviation of an iris centre, of the eyes."""
 

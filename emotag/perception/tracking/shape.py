@@ -9,6 +9,7 @@ from torch import Tensor
 
 from emotag.head.model import HeadModel
 from emotag.perception.tracking.bias import landmark_bias, unbiased
+from emotag.perception.tracking.closure import closed_gap, lip_gaps, lip_openings
 from emotag.perception.tracking.energy import DataTerm, Prior, Rows, data_term, motion_prior, rows
 from emotag.perception.tracking.gauss_newton import minimise
 from emotag.perception.tracking.initial import first_focal_length, first_motion
@@ -163,7 +164,11 @@ def fit_shape(
     rig, prior = landmark_rig(head), motion_prior(head, settings)
     focal_length = first_focal_length(rig, chosen)
     usual = usual_lid_opening(observations)
-    data = data_term(rig, chosen, focal_length, settings, chosen.eye_distance(), usual)
+    gaps = lip_gaps(rig, observations.filled())
+    closed, lips = closed_gap(gaps.select(observations.valid), settings.closed_share), None
+    if closed is not None:
+        lips = lip_openings(gaps, observations.valid, closed, settings).select(spread)
+    data = data_term(rig, chosen, focal_length, settings, observations.eye_distance(), usual, lips)
     # Every frame shows the same landmark biases, so F frames tell about the shape what `effective_frames` would:
     # the priors of what is shared weigh F / effective_frames instead of the data being scaled down.
     repeated = len(spread) / settings.effective_frames
@@ -191,7 +196,7 @@ def fit_shape(
     motion, shape, focal = problem.split(x)
     neutral, jaw = neutral_face(motion[:, EXPRESSION], motion[:, JAW], settings.neutral_fraction)
     focal_length = focal / max(chosen.width, chosen.height)
-    person = PersonShape(shape, focal_length, neutral, jaw, offset, usual, usual_face, undone)
+    person = PersonShape(shape, focal_length, neutral, jaw, offset, usual, closed, usual_face, undone)
     return person if appearance is None else _with_appearance(person, appearance, head)
 
 

@@ -14,7 +14,7 @@ from emotag.files import read_json, write_json
 from emotag.head.model import HeadModel
 from emotag.tables import column, frame_table, read_metadata, read_table, write_table
 
-_FORMAT = "emotag-shape-3"
+_FORMAT = "emotag-shape-4"
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class PersonShape:
     neutral_jaw: Tensor  # (3,) axis-angle, radians
     landmark_offset: Tensor  # (468, 3) metres, rest pose: this person's landmarks minus the head's embedding
     lid_opening: Tensor | None = None  # (2, 5) of the outer-eye distance: the usual opening at the iris network's pairs
+    closed_lips: Tensor | None = None  # (9,) of the same: what landmarks show between touching lips (see `closure`)
     usual_face: Tensor | None = None  # (K,) codes of the landmarks' mean (see `bias`); None: landmarks stay
     undone: tuple[float, float] = (1.0, 1.0)  # shares of the bias of the usual face and of motion that are taken out
     static_offset: Tensor | None = None  # (V, 3) metres, rest pose: hair, ears, neck; as HeadModel.vertices' offset
@@ -72,7 +73,7 @@ class PersonShape:
 
 _TENSORS = {
     "shape": None, "neutral_expression": None, "neutral_jaw": None, "landmark_offset": None, "lid_opening": None,
-    "usual_face": None, "static_offset": 6, "albedo": 4, "light": None,
+    "closed_lips": None,    "usual_face": None, "static_offset": 6, "albedo": 4, "light": None,
 }  # fmt: skip
 """Decimals that are kept of each: a micrometre, and a fortieth of a grey level."""
 
