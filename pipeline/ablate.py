@@ -195,7 +195,7 @@ class _Run:
         planned, place = self._waiting.pop(0), self._free.pop(0)
         bench = self._make(place) if isinstance(place, int) else place
         state = self._home / planned.name
-        bench.prepare(planned.changes, self._table.stages, state / "checkpoints")
+        bench.prepare(planned.changes, state / "checkpoints")
         metrics = [f"reports/metrics/{test}.json" for test in self._table.tests]
         experiment = Experiment(
             planned.name, bench.folder, self._table.stages, metrics, self._threads, state / "log.txt"

@@ -3,15 +3,14 @@
 `dvc exp run --temp` and `--queue` would stash what is not committed, detach HEAD and reset the working tree while they
 prepare, and their copies hold only what git tracks: no dvc.lock (this project does not commit it), no output without
 cache, no video of one's own. Their workers also outlive an interrupt. A bench is a clone with the working tree's own
-files laid over it, the same dvc.lock, and hard links to what training and evaluation read; it shares DVC's cache.
+files laid over it, the same dvc.lock, and hard links to all that stages have made and users have brought; it shares
+DVC's cache. Stages replace files and never write into them, so a link's other end keeps its content.
 """
 
-import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,8 @@ from pipeline.ablation.known import lay
 from pipeline.params import read_params, write_params
 
 LOCK = "dvc.lock"
-CORPUS = "data/corpus.json"
-"""What pretraining depends on; it names the files that pretraining reads."""
-
-_SHARED_FILES = ("models",)  # folders whose files may be the user's own: weights of engines
-_EMPTIED = ("data", "models", "reports")  # what stages write into
+LINKED = ("data", "models", "reports")
+"""Folders that stages write into; git holds nothing of them."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +48,17 @@ class Bench:
         (folder / ".dvc" / "config.local").write_text(_with_cache(text, cache), encoding="utf-8")
         return Bench(root, folder)
 
-    def prepare(self, changes: Mapping[str, Any], stages: Sequence[str], checkpoints: Path) -> None:
+    def prepare(self, changes: Mapping[str, Any], checkpoints: Path) -> None:
         """Make it as the project is now, with the changes in params.yaml; checkpoints are kept in that folder."""
-        for name in _EMPTIED:
+        for name in LINKED:
             remove(self.folder / name)
         git(self.folder, "reset", "--quiet", "--hard")
         git(self.folder, "clean", "--quiet", "--force", "-d")
         self._lay_working_tree()
-        lock = read_lock(self.root)
         shutil.copy2(self.root / LOCK, self.folder / LOCK)
-        for path in needed(self.root, lock, stages):
-            if not (self.folder / path).exists():
-                link(self.root / path, self.folder / path)
-        self._lend_files()
+        for name in LINKED:
+            if (self.root / name).is_dir():
+                link(self.root / name, self.folder / name)
         checkpoints.mkdir(parents=True, exist_ok=True)
         remove(self.folder / "checkpoints")
         (self.folder / "checkpoints").symlink_to(checkpoints.resolve())
@@ -88,17 +82,6 @@ class Bench:
         for name in _listed(self.folder):
             if not os.path.lexists(self.root / name):
                 (self.folder / name).unlink(missing_ok=True)
-
-    def _lend_files(self) -> None:
-        """Link what stands in models/ and is nobody's output: networks that the user has brought."""
-        for name in _SHARED_FILES:
-            if not (self.root / name).is_dir():
-                continue
-            for entry in (self.root / name).iterdir():
-                target = self.folder / name / entry.name
-                if not os.path.lexists(target):
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.symlink_to(entry.resolve())
 
 
 def require_git(root: Path) -> None:
@@ -124,18 +107,6 @@ def read_lock(root: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{root / LOCK}: not found; run `emotag repro` first") from None
     return dict((content or {}).get("stages", {}))
-
-
-def needed(root: Path, lock: Mapping[str, Any], stages: Iterable[str]) -> list[str]:
-    """List what these stages read and have written, relative to the project: what a bench must hold to run them."""
-    paths: dict[str, None] = {}
-    for stage in stages:
-        entry = lock.get(stage, {})
-        for part in (*entry.get("deps", ()), *entry.get("outs", ())):
-            paths[part["path"]] = None
-    with suppress(FileNotFoundError):
-        paths |= dict.fromkeys(json.loads((root / CORPUS).read_text(encoding="utf-8")).get("files", ()))
-    return [path for path in paths if (root / path).exists() and not Path(path).is_absolute()]
 
 
 def link(source: Path, target: Path) -> None:

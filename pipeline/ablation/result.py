@@ -34,6 +34,7 @@ from emotag.tables import read_table
 from pipeline.ablation.experiment import experiment_name
 from pipeline.ablation.known import FULL, Ablation
 from stages.results import MetricsFile, numeric_columns
+from stages.scoreboard import interval_json
 
 FOLDER = Path("reports") / "ablations"
 FULL_ABLATION = Ablation.model_construct(
@@ -120,7 +121,7 @@ def compare(root: Path, name: str) -> dict[str, Any]:
     own, full = ([numeric_columns(read_table(_frames(root, one, test))) for test in tests] for one in (name, FULL))
     metrics = {metric: pooled(own, metric) for metric in STATISTICS}
     reference = {metric: pooled(full, metric) for metric in STATISTICS}
-    content |= {"metrics": _json(metrics), "full": _json(reference)}
+    content |= {"metrics": interval_json(metrics), "full": interval_json(reference)}
     if name == FULL:
         content |= {"difference": {}, "verdicts": {}, "verdict": None}
     else:
@@ -128,7 +129,7 @@ def compare(root: Path, name: str) -> dict[str, Any]:
             metric: verdict(metric, reference[metric], metrics[metric]) for metric in STATISTICS if metric in BY_KEY
         }
         content |= {
-            "difference": _json({metric: difference(full, own, metric) for metric in STATISTICS}),
+            "difference": interval_json({metric: difference(full, own, metric) for metric in STATISTICS}),
             "verdicts": verdicts,
             "verdict": verdicts.get(content["moves"], "unmeasured"),
         }
@@ -150,18 +151,3 @@ def verdict(metric: str, full: Interval, ablated: Interval) -> str:
 
 def _frames(root: Path, name: str, test: str) -> Path:
     return root / FOLDER / name / f"{test}.parquet"
-
-
-def _json(intervals: Mapping[str, Interval]) -> dict[str, dict[str, Any]]:
-    """Give the intervals of the metrics that were measured."""
-    return {
-        metric: {
-            "mean": _number(one.mean), "low": _number(one.low), "high": _number(one.high), "frames": one.frames,
-        }
-        for metric, one in intervals.items()
-        if one.frames
-    }  # fmt: skip
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
