@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -21,23 +22,33 @@ class Known:
     valid: np.ndarray  # (T,) bool
     units: np.ndarray  # (T, 17) intensities; NaN where not valid
     rest: np.ndarray | None  # (17,) the level above which they stand; None where the engine has no such thing
+    person_rest: np.ndarray | None  # (17,) likewise, of the person's reference clip alone: the same for all clips
     emotions: np.ndarray  # (T, 7); NaN where not valid
 
     @staticmethod
-    def of(workspace: Workspace, clip: str) -> "Known":
+    def of(
+        workspace: Workspace,
+        clip: str,
+        reference: str,  # of the clip's person
+    ) -> "Known":
         """Read the tables. Raises InputError when one is missing."""
         landmarks = read_table(workspace.file("landmarks", clip, "parquet"))
         units_file = workspace.file("action_units", clip, "parquet")
         units, emotions = read_table(units_file), read_table(workspace.file("emotion", clip, "parquet"))
-        rest: Mapping[str, float] | None = read_metadata(units_file).get("neutral")
         intensities = np.stack([column(units, name) for name in UNIT_COLUMNS], axis=1)
         return Known(
             column(landmarks, "points468").reshape(landmarks.num_rows, -1, 3),
             column(landmarks, "valid"),
             np.where(column(units, "valid")[:, None], intensities, np.nan),
-            None if rest is None else np.array([rest[name] for name in UNIT_COLUMNS]),
+            _rest(units_file),
+            _rest(workspace.file("action_units", reference, "parquet")),
             np.stack([column(emotions, name) for name in EMOTION_COLUMNS], axis=1),
         )
+
+
+def _rest(table: Path) -> np.ndarray | None:  # (17,)
+    rest: Mapping[str, float] | None = read_metadata(table).get("neutral")
+    return None if rest is None else np.array([rest[name] for name in UNIT_COLUMNS])
 
 
 def phones_of(workspace: Workspace, settings: PipelineSettings, test: TestEntry, frames: int) -> list[str] | None:

@@ -59,6 +59,9 @@ PAIRED = frozenset(
 )
 """What compares a frame with the true one: null when head pose and upper face are not the test clip's own."""
 
+PAIRED_LABEL = "PSNR, SSIM, LPIPS, LMD, AUE-U, jitter over truth's, intensity r"
+"""Their names together, where it is said why they are null."""
+
 
 def improvement(
     metrics: Mapping[str, float | None],

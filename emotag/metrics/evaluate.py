@@ -33,7 +33,7 @@ import numpy as np
 
 from emotag.errors import InputError
 from emotag.metrics.action_units import action_unit_error
-from emotag.metrics.catalogue import METRICS, PAIRED, finite_or_none, improvement
+from emotag.metrics.catalogue import METRICS, PAIRED_LABEL, finite_or_none, improvement
 from emotag.metrics.intervals import intervals
 from emotag.metrics.phones import bilabial_spans
 from emotag.metrics.pictures import COLUMNS, Perceptual, compare_pictures
@@ -110,7 +110,7 @@ def evaluate_clip(
     columns[SAME_FRAMES] = np.full(len(against), not unpaired)
     told = dict(not_measured or {})
     if unpaired:
-        told[", ".join(metric.label for metric in METRICS if metric.key in PAIRED)] = unpaired
+        told[PAIRED_LABEL] = unpaired
     summary = {"clip": clip, "frames": len(against), "resolution": against.side}
     summary |= _measured(columns, numbers) | {
         "action_units": _per_unit(truth, render),
