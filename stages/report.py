@@ -91,7 +91,7 @@ def _write_flat(workspace: Workspace, data: ReportData) -> None:
 
 def collect(workspace: Workspace, settings: PipelineSettings) -> ReportData:
     """Gather what the workspace holds by now. Raises InputError on a metrics file that is not one."""
-    results = _by_identity(metrics_files(workspace.reports / "metrics"))
+    results = _by_identity(_in_order(metrics_files(workspace.reports / "metrics"), list(settings.tests)))
     names = sorted(set(results) | _folders(workspace.reports / "videos") | _folders(workspace.avatar("x").parent))
     motion_log = training_log(workspace.motion / "log.parquet")
     identities = [_identity(workspace, settings, name, results.get(name, [])) for name in names]
@@ -107,6 +107,12 @@ def collect(workspace: Workspace, settings: PipelineSettings) -> ReportData:
         engines=_engines(workspace),
         timings=_timings(identities, motion_log),
     )
+
+
+def _in_order(files: Sequence[MetricsFile], tests: Sequence[str]) -> list[MetricsFile]:
+    """Sort by the order of params.yaml; what it no longer has comes last."""
+    place = {name: index for index, name in enumerate(tests)}
+    return sorted(files, key=lambda metrics: place.get(metrics.file.stem, len(place)))
 
 
 def _by_identity(files: Sequence[MetricsFile]) -> dict[str, list[MetricsFile]]:

@@ -84,11 +84,10 @@ def _row(result: Result | None, paper: str | None, metrics: Sequence[str]) -> Ab
     if result is None:
         words = "not run here"
     title = str(found.get("title") or paper)
-    if paper == _FULL:
-        words, holds = ("" if result else words), None
-    return AblationRow(
-        title, str(found.get("description") or ""), cells, words, holds, _difference(found), result is not None
-    )
+    description = str(found.get("description") or "")
+    if result is not None and paper == _FULL:
+        words, description = "", ""
+    return AblationRow(title, description, cells, words, holds, _difference(found), result is not None)
 
 
 def _difference(result: Result) -> str:

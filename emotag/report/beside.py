@@ -105,7 +105,7 @@ def _self_reconstruction(entrants: Sequence[Entrant]) -> PaperTable:
         "An unseen clip of the same person, after five seconds.",
         _metrics(metrics),
         groups,
-        ruler_notes(_tests(entrants, _SELF)),
+        ruler_notes(_tests(entrants, _SELF), metrics),
     )
 
 
@@ -125,7 +125,7 @@ def _emotion_intensity(entrants: Sequence[Entrant]) -> PaperTable:
             )
             for level in levels
         ],
-        ruler_notes(tests),
+        ruler_notes(tests, metrics),
     )
 
 
@@ -147,7 +147,7 @@ def _new_audio(entrants: Sequence[Entrant]) -> PaperTable:
             Group(title, [*_printed(TABLE_3[kind], metrics), *_scored(entrants, metrics, protocol, kind)])
             for kind, title in kinds.items()
         ],
-        ruler_notes(tests),
+        ruler_notes(tests, metrics),
     )
 
 
@@ -194,11 +194,15 @@ def _scored(
 
 
 def scored_rows(name: str, tests: Sequence[TestResult], metrics: Sequence[str]) -> list[Row]:
-    """Give the mean over several tests, weighted by their frames, and each test's row while there are few."""
-    rows = [one_row(name, test, metrics) for test in tests]
-    if len(tests) < 2:
-        return rows
-    return [_mean_row(name, tests, metrics), *(rows if len(tests) <= MOST_ROWS else ())]
+    """Give the mean over several tests, weighted by their frames, and each test's row while there are few.
+
+    A test with cues other than the paper's does not enter the mean: it is the same audio a second time.
+    """
+    alike = [test for test in tests if not _other_cues(test)]
+    others = [test for test in tests if _other_cues(test)]
+    rows = [one_row(name, test, metrics) for test in alike] if len(alike) <= MOST_ROWS else []
+    mean = [_mean_row(name, alike, metrics)] if len(alike) > 1 else []
+    return [*mean, *rows, *(one_row(name, test, metrics) for test in others)]
 
 
 def one_row(name: str, test: TestResult, metrics: Sequence[str]) -> Row:
@@ -258,15 +262,34 @@ def _bracketed(value: float | None, metric: Metric) -> str:
     return "" if value is None else f"({number(value, metric.decimals)})"
 
 
+def describe(test: TestResult) -> str:
+    """Say what a test is of: its protocol, its emotion and level, and unusual cues."""
+    kinds = {
+        _SELF: "self-reconstruction",
+        _INTENSITY: "emotion intensity",
+        _VOICE: "new voice",
+        _LANGUAGE: "new language",
+    }
+    return ", ".join([kinds.get(protocol(test), protocol(test)), *_words(test)])
+
+
 def _detail(test: TestResult) -> str:
-    """Name the test, and say what it holds when its name does not."""
+    return ": ".join([test.name, *([", ".join(words)] if (words := _words(test)) else [])])
+
+
+def _words(test: TestResult) -> list[str]:
     emotion, level = test.summary.get("emotion"), test.summary.get("level")
     words = ([str(emotion)] if emotion else []) + ([f"level {level}"] if level is not None else [])
-    if protocol(test) in (_VOICE, _LANGUAGE) and test.summary.get("cues") == "own":
+    if _other_cues(test):
         words.append("with the test clip's own cues")
     if late := test.summary.get("frames_late"):
         words.append(f"fits best {late} frames earlier")
-    return ": ".join([test.name, *([" ".join(words)] if words else [])])
+    return words
+
+
+def _other_cues(test: TestResult) -> bool:
+    """Tell whether pose and upper face come from another clip than in the paper."""
+    return test.summary.get("cues") == "own" and protocol(test) in (_VOICE, _LANGUAGE)
 
 
 def _metrics(keys: Iterable[str]) -> list[Metric]:

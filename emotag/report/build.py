@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from emotag.metrics.catalogue import BY_KEY
 from emotag.report.ablations import ablation_table
-from emotag.report.beside import paper_tables
+from emotag.report.beside import describe, paper_tables
 from emotag.report.data import Entrant, IdentityResult, ReportData, Sheet, TestResult, TrainingLog, Video
 from emotag.report.differences import Conditions, differences
 from emotag.report.efficiency import STEP_LABELS, STEPS, cost_rows, frame_speed
@@ -42,6 +42,7 @@ class _Clip:
 @dataclass(frozen=True)
 class _Test:
     result: TestResult
+    kind: str  # protocol, emotion, level
     rows: Sequence[MetricRow]
     clips: Sequence[_Clip]
     figures: Sequence[Figure]
@@ -119,6 +120,7 @@ def _identity(identity: IdentityResult, settings: ReportSettings, notify: Notify
 def _test(test: TestResult, settings: ReportSettings, notify: Notify) -> _Test:
     return _Test(
         result=test,
+        kind=describe(test),
         rows=metric_rows(test.summary),
         clips=[_clip(video, settings, notify) for video in test.videos],
         figures=frame_figures(test.frames) if test.frames else [],
@@ -171,7 +173,7 @@ def _conditions(data: ReportData) -> Conditions:
         adaptation_frames=[int(one["frames_seen"]) for one in trainings if one.get("frames_seen")],
         devices=[str(one["device"]) for one in trainings if one.get("device")],
         consents=[identity.consent or "" for identity in tested],
-        clips=len(tests),
+        clips=len({test.summary["clip"] for test in tests}),
     )
 
 

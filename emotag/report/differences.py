@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from emotag.metrics.catalogue import BY_KEY
 from emotag.report.data import Engine, TestResult
 from emotag.report.paper import HARDWARE
 
@@ -21,7 +22,8 @@ _ENGINES = (
     ("Depth and normals", "geometry", "Sapiens"),
 )
 _PAPER_UNITS = "openface"
-_PIXELS = ("PSNR", "SSIM", "LPIPS")
+_PIXELS = frozenset({"psnr", "ssim", "lpips"})
+_UNITS = frozenset({"aue_lower", "aue_upper"})
 
 
 @dataclass(frozen=True)
@@ -68,19 +70,28 @@ def differences(here: Conditions) -> list[Difference]:
     ]
 
 
-def ruler_notes(tests: Sequence[TestResult]) -> list[str]:
-    """Say of each metric what was measured otherwise than in the paper, in these tests."""
+def ruler_notes(
+    tests: Sequence[TestResult],
+    metrics: Sequence[str],  # keys of emotag.metrics.catalogue
+) -> list[str]:
+    """Say what was measured otherwise than in the paper, in these tests and of these metrics."""
     notes = ["other people and clips"]
     sides = sorted({int(test.summary["resolution"]) for test in tests if test.summary.get("resolution")})
     if other := [f"{side}²" for side in sides if side != PAPER_SIDE]:
         scored = " and ".join(other)
-        notes.append(f"{', '.join(_PIXELS)} of frames of {scored}, not {PAPER_SIDE}²")
-        notes.append(f"LMD in pixels of a {PAPER_SIDE}² frame, but read off {scored}")
+        if pixels := [BY_KEY[key].label for key in metrics if key in _PIXELS]:
+            notes.append(f"{', '.join(pixels)} of frames of {scored}, not {PAPER_SIDE}²")
+        if "lmd" in metrics:
+            notes.append(f"LMD in pixels of a {PAPER_SIDE}² frame, but read off {scored}")
     units = sorted({engine for test in tests if (engine := _engine(test, "action_units"))} - {_PAPER_UNITS})
-    if units:
+    if units and _UNITS & set(metrics):
         notes.append(f"AUE from action units of the engine '{', '.join(units)}', not OpenFace")
-    unmeasured = sorted({label for test in tests for label in test.summary.get("not_measured") or {}})
-    return [*notes, *(f"{label} not measured" for label in unmeasured)]
+    missing = [BY_KEY[key].label for key in metrics if all(_value(test, key) is None for test in tests)]
+    return [*notes, *([f"{', '.join(missing)} not measured"] if missing else [])]
+
+
+def _value(test: TestResult, metric: str) -> float | None:
+    return (test.summary.get("metrics") or {}).get(metric)
 
 
 def _clips(here: Conditions) -> str:

@@ -57,7 +57,7 @@ def _figure(title: str, levels: dict[int, list[TestResult]]) -> Figure:
         notes.append(monotone_note(label.capitalize(), found))
     chart = interval_chart(series, label=f"Emotion intensity over levels: {title}", x_label="level", y_range=(0, 1.02))
     legend = [(one.label, one.style) for one in series]
-    return Figure(title, "e = 1 − p(neutral), mean and 95 % interval", chart, legend, " ".join(notes))
+    return Figure(title, "mean e, 95 % interval", chart, legend, " ".join(notes))
 
 
 def _points(label: str, steps: Sequence[int], found: Sequence[Interval]) -> Points:

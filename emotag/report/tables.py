@@ -28,8 +28,9 @@ class MetricRow:
     frozen: str
     frozen_interval: str
     gain: str  # over the frozen face
-    better: bool | None  # None: no direction, or nothing to compare with
+    better: bool | None  # None: no direction, nothing to compare with, or the same
     truth: str
+    truth_interval: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ def metric_rows(summary: Mapping[str, Any]) -> list[MetricRow]:
     """Give the table of one test from its entry in the metrics JSON."""
     metrics, frozen = summary.get("metrics") or {}, summary.get("frozen") or {}
     truth, gains = summary.get("truth") or {}, summary.get("improvement") or {}
-    intervals, frozen_intervals = summary.get("intervals") or {}, summary.get("frozen_intervals") or {}
+    intervals, frozen_intervals, truth_intervals = (
+        summary.get(name) or {} for name in ("intervals", "frozen_intervals", "truth_intervals")
+    )
     rows = []
     for metric in METRICS:
         if metric.key not in metrics:
@@ -72,8 +75,9 @@ def metric_rows(summary: Mapping[str, Any]) -> list[MetricRow]:
                 frozen=number(frozen.get(metric.key), metric.decimals),
                 frozen_interval=interval_text(frozen_intervals.get(metric.key), metric.decimals),
                 gain=_gain(gain, metric),
-                better=None if gain.get("absolute") is None else gain["absolute"] > 0,
+                better=_better(gain),
                 truth=number(truth.get(metric.key), metric.decimals),
+                truth_interval=interval_text(truth_intervals.get(metric.key), metric.decimals),
             )
         )
     return rows
@@ -90,7 +94,7 @@ def overview_rows(identities: Sequence[IdentityResult], fps: float) -> list[Over
                 OverviewCell(
                     number(metrics.get(key), BY_KEY[key].decimals),
                     number(frozen.get(key), BY_KEY[key].decimals),
-                    gains[key]["absolute"] > 0 if key in gains else None,
+                    _better(gains.get(key) or {}),
                 )
                 for key in OVERVIEW
             ]
@@ -130,6 +134,11 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def _better(gain: Mapping[str, float | None]) -> bool | None:
+    absolute = gain.get("absolute")
+    return absolute > 0 if absolute else None
 
 
 def _gain(gain: Mapping[str, float | None], metric: Metric) -> str:

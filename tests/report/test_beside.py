@@ -72,10 +72,10 @@ def test_a_test_stands_in_the_table_and_group_of_its_protocol():
     }
     assert details == {
         ("Table 1", "Neutral clips"): ["a: neutral"],
-        ("Table 1", "Emotional clips"): ["b: happy level 2"],
+        ("Table 1", "Emotional clips"): ["b: happy, level 2"],
         ("Table 2", "Level 1"): [],
-        ("Table 2", "Level 3"): ["c: happy level 3"],
-        ("Table 3", "Another person's voice"): ["d: happy level 2"],
+        ("Table 2", "Level 3"): ["c: happy, level 3"],
+        ("Table 3", "Another person's voice"): ["d: happy, level 2"],
         ("Table 3", "Another language"): ["e"],
     }
 
@@ -103,13 +103,12 @@ def test_a_row_has_value_interval_frozen_frames_and_failures():
     assert (row.frames, row.failures) == (60, 3)
 
 
-def test_cues_of_the_test_clip_are_said_where_the_paper_takes_others():
-    table = tables(scored("v", protocol="voice", cues="own"), scored("w", protocol="voice", cues="reference"))[2]
-    assert {row.detail for row in ours(table.groups[0])} == {
-        "v: with the test clip's own cues",
-        "w",
-        "mean of 2 clips",
-    }
+def test_cues_other_than_the_papers_are_said_and_leave_the_mean():
+    tests = [scored(name, protocol="voice", cues=cues) for name, cues in zip("abc", ("own", "reference", "reference"))]
+    rows = ours(tables(*tests)[2].groups[0])
+    assert [row.detail for row in rows] == ["mean of 2 clips", "b", "c", "a: with the test clip's own cues"]
+    assert rows[0].frames == 120
+    assert len(ours(tables(*tests[:2])[2].groups[0])) == 2
 
 
 def test_several_tests_have_a_mean_weighted_by_frames():
@@ -138,17 +137,19 @@ def test_another_method_has_rows_beneath_ours():
     assert [(row.name, row.detail) for row in rows] == [("This run", "ada-self: happy"), ("InsTaG", "x: happy")]
 
 
-def test_notes_name_what_was_measured_otherwise():
-    notes = ruler_notes([scored(not_measured={"LPIPS": "lacks weights"})])
-    assert notes == [
+def test_notes_name_what_was_measured_otherwise_of_the_tables_metrics():
+    assert ruler_notes([scored()], ("psnr", "lpips", "lmd", "aue_lower")) == [
         "other people and clips",
-        "PSNR, SSIM, LPIPS of frames of 256², not 512²",
+        "PSNR, LPIPS of frames of 256², not 512²",
         "LMD in pixels of a 512² frame, but read off 256²",
         "AUE from action units of the engine 'open', not OpenFace",
-        "LPIPS not measured",
+        "LPIPS, AUE-L not measured",
     ]
-    alike = TestResult("a", {"resolution": 512}, engines={"action_units": {"engine": "openface"}})
-    assert ruler_notes([alike]) == ["other people and clips"]
+    assert ruler_notes([scored()], ("sync_c",)) == ["other people and clips", "Sync-C not measured"]
+    alike = TestResult(
+        "a", {"resolution": 512, "metrics": {"psnr": 30.0}}, engines={"action_units": {"engine": "openface"}}
+    )
+    assert ruler_notes([alike], ("psnr",)) == ["other people and clips"]
 
 
 def test_differences_say_whose_clips_were_tested():
