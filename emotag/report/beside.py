@@ -30,6 +30,12 @@ OWN_METRICS = ("mouth_correlation", "closure_rate", "audio_correlation", "audio_
 _NEUTRAL = EMOTIONS[-1]
 _UNSTATED = "unstated"
 _VOICE, _LANGUAGE, _INTENSITY, _SELF = "voice", "language", "intensity", "self"
+_KINDS = {
+    _SELF: "self-reconstruction",
+    _INTENSITY: "emotion intensity",
+    _VOICE: "another person's voice",
+    _LANGUAGE: "another language",
+}
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,7 @@ def _emotion_intensity(entrants: Sequence[Entrant]) -> PaperTable:
 
 
 def _new_audio(entrants: Sequence[Entrant]) -> PaperTable:
-    kinds = {_VOICE: "Another person's voice", _LANGUAGE: "Another language"}
+    kinds = {kind: _KINDS[kind].capitalize() for kind in (_VOICE, _LANGUAGE)}
     tests = _tests(entrants, *kinds)
     measured = {
         key for test in tests for key, value in (test.summary.get("metrics") or {}).items() if value is not None
@@ -264,13 +270,7 @@ def _bracketed(value: float | None, metric: Metric) -> str:
 
 def describe(test: TestResult) -> str:
     """Say what a test is of: its protocol, its emotion and level, and unusual cues."""
-    kinds = {
-        _SELF: "self-reconstruction",
-        _INTENSITY: "emotion intensity",
-        _VOICE: "new voice",
-        _LANGUAGE: "new language",
-    }
-    return ", ".join([kinds.get(protocol(test), protocol(test)), *_words(test)])
+    return ", ".join([_KINDS.get(protocol(test), protocol(test)), *_words(test)])
 
 
 def _detail(test: TestResult) -> str:
