@@ -25,9 +25,9 @@ import typer
 
 from emotag.errors import InputError
 from emotag.files import sha256
+from emotag.matching.clock import Clocked, common_length
+from emotag.matching.shift import lateness
 from emotag.media.audio import SAMPLE_RATE, read_audio, stream_audio
-from emotag.media.pairing import Clocked, common_length
-from emotag.media.shift import lateness
 from emotag.media.source import SourceVideo
 from emotag.media.video import stream_frames, stream_lossless, write_lossless
 from emotag.metrics.catalogue import BY_KEY

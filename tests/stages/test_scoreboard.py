@@ -7,7 +7,7 @@ import pytest
 
 from emotag.errors import InputError
 from emotag.files import read_json
-from emotag.media.pairing import Clocked
+from emotag.matching.clock import Clocked
 from emotag.media.video import write_video
 from emotag.metrics.intervals import pooled
 from stages.score import score

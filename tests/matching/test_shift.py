@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emotag.media.shift import REACH, lateness
+from emotag.matching.shift import REACH, lateness
 
 FRAMES = 100
 

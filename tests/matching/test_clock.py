@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emotag.errors import InputError
-from emotag.media.pairing import TOLERANCE, Clocked, common_length
+from emotag.matching.clock import TOLERANCE, Clocked, common_length
 from emotag.media.video import write_video
 
 SIDE = 32
