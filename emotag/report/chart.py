@@ -137,7 +137,14 @@ def nice_ticks(low: float, high: float, about: int = 5) -> list[float]:
         return [low]
     rough = (high - low) / about
     power = 10 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    steps = [factor * power for factor in (0.5, 1, 2, 5, 10)]
+    fitting = next(index for index, step in enumerate(steps) if step >= rough)
+    ticks = _multiples(low, high, steps[fitting])
+    # One number does not tell how far apart two heights are.
+    return ticks if len(ticks) > 1 or not fitting else _multiples(low, high, steps[fitting - 1])
+
+
+def _multiples(low: float, high: float, step: float) -> list[float]:
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [round(index * step, 12) for index in range(first, last + 1)]

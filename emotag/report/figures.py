@@ -64,7 +64,7 @@ def frame_figures(frames: Columns) -> list[Figure]:
             _SHARE,
         ),
         _versions("Jitter per frame", "px/frame²", time_s, frames, "jitter"),
-        _versions("Identity", "cosine with other true frames", time_s, frames, "identity_similarity"),
+        _versions("Identity", "cosine with other true frames", time_s, frames, "identity_similarity", dots=True),
     ]
     return [figure for figure in drawn if figure.chart]
 
@@ -82,9 +82,12 @@ def _versions(
     column: str,
     note: str = "",
     y_range: tuple[float, float] | None = None,
+    dots: bool = False,
 ) -> Figure:
     """Draw a column of every version that has it."""
-    lines = [Line(label, frames[column + end], style) for end, label, style in _VERSIONS if column + end in frames]
+    lines = [
+        Line(label, frames[column + end], style, dots) for end, label, style in _VERSIONS if column + end in frames
+    ]
     return _figure(title, unit, time_s, lines, note, y_range)
 
 

@@ -43,6 +43,13 @@ def test_logarithmic_chart_leaves_out_what_has_no_logarithm():
     assert y0 - y1 == pytest.approx(y1 - y2, abs=0.2)
 
 
+def test_dots_stand_alone():
+    line = Line("a", np.array([1.0, np.nan, 2.0, 3.0]), "avatar", dots=True)
+    chart = line_chart(np.arange(4.0), [line], label="a")
+    assert chart.count('<circle class="dot avatar"') == 3
+    assert "<path" not in chart
+
+
 def test_chart_of_nothing_is_empty():
     assert line_chart(np.arange(3.0), [Line("a", np.full(3, np.nan), "avatar")], label="a") == ""
     assert line_chart(np.array([]), [], label="a") == ""
@@ -57,7 +64,13 @@ def test_chart_escapes_its_words():
 
 @pytest.mark.parametrize(
     ("low", "high", "ticks"),
-    [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]), (27.3, 31.2, [28, 29, 30, 31]), (-3, 3, [-2, 0, 2]), (2, 2, [2])],
+    [
+        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (27.3, 31.2, [28, 29, 30, 31]),
+        (-3, 3, [-2, 0, 2]),
+        (2, 2, [2]),
+        (26.2, 34.4, [28, 30, 32, 34]),
+    ],
 )
 def test_ticks_are_round_numbers_inside_the_range(low, high, ticks):
     assert nice_ticks(low, high) == pytest.approx(ticks)
