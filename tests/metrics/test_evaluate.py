@@ -6,9 +6,12 @@ import pytest
 
 from emotag.errors import InputError
 from emotag.metrics.action_units import ALL_UNITS
-from emotag.metrics.catalogue import METRICS, improvement
+from emotag.metrics.catalogue import BY_KEY, METRICS, PAIRED, PAIRED_LABEL, improvement
 from emotag.metrics.evaluate import PROTOCOL_NOTE, Readings, evaluate_clip
 from emotag.metrics.image import psnr, ssim
+from emotag.metrics.intervals import pooled
+from emotag.metrics.readings import Portraits
+from emotag.metrics.statistics import SAME_FRAMES, STATISTICS, value
 from emotag.metrics.sync_score import SyncScore
 from emotag.tables import frame_table
 
@@ -168,7 +171,8 @@ def test_optional_metrics_stand_beside_the_others_where_they_are_measured(clip):
         clip[name] = replace(clip[name], sync=scored(distance))
     result = evaluate_clip(**clip, perceptual=Brightness())
     metrics, frozen = result.summary["metrics"], result.summary["frozen"]
-    assert set(metrics) == set(frozen) == {metric.key for metric in METRICS}
+    networks = {"lpips", "sync_c", "sync_e", "sync_offset"}
+    assert set(metrics) == set(frozen) == {metric.key for metric in METRICS if not metric.optional} | networks
     assert (metrics["sync_c"], metrics["sync_e"], metrics["sync_offset"]) == (1.5, 2.0, 2.0)
     assert result.summary["truth"]["sync_c"] == 3.0
     assert result.summary["improvement"]["sync_c"] == {"absolute": 0.75, "relative": 1.0}
@@ -197,3 +201,88 @@ def test_exception_on_a_sync_score_of_another_length(clip):
     clip["render"] = replace(clip["render"], sync=replace(scored(1.0), per_frame=np.zeros(FRAMES - 1, np.float32)))
     with pytest.raises(InputError, match="render has 39 rows of sync distances"):
         evaluate_clip(**clip)
+
+
+def felt(readings: Readings, seed: int) -> Readings:
+    """With what the emotion teacher and the identity engine say."""
+    rng = np.random.default_rng(seed)
+    faces = Portraits(np.array([3, 12, 30]), rng.normal(size=(3, 8)))
+    return replace(readings, emotions=rng.dirichlet(np.ones(7), FRAMES), portraits=faces)
+
+
+@pytest.fixture
+def full(clip: dict) -> dict:
+    """A clip of which everything is known that needs no network of its own."""
+    for seed, name in enumerate(("truth", "render", "frozen")):
+        clip[name] = felt(clip[name], seed)
+    phones = ["m", "a", "a", "a", "p"] * (FRAMES // 5)
+    raw = {f"{name}_lossless": np.linspace(20, 30, FRAMES) for name in ("psnr", "ssim", "psnr_head", "ssim_head")}
+    return clip | {"phones": phones, "acted": "happy", "lossless": [raw, {name: one - 1 for name, one in raw.items()}]}
+
+
+def test_everything_that_can_be_known_has_a_number_and_an_interval(full):
+    summary = evaluate_clip(**full).summary
+    without = {"lpips", "sync_c", "sync_e", "sync_offset"}
+    assert set(summary["metrics"]) == set(summary["frozen"]) == set(BY_KEY) - without
+    assert list(summary["metrics"]) == [key for key in BY_KEY if key not in without], "in the catalogue's order"
+    assert set(summary["truth"]) == {
+        "audio_lag_frames", "audio_correlation", "jitter", "intensity", "emotion_probability", "identity_similarity"
+    }  # fmt: skip
+    assert [summary[name]["psnr_lossless"] for name in ("metrics", "frozen")] == pytest.approx([25, 24])
+    for name, version in (("intervals", "metrics"), ("frozen_intervals", "frozen"), ("truth_intervals", "truth")):
+        assert summary[name], name
+        for key, (low, high) in summary[name].items():
+            assert low < high and low - 1e-9 <= summary[version][key] <= high + 1e-9, (name, key)
+    assert summary["valid_frames"] == {
+        "landmarks": FRAMES, "action_units": FRAMES, "emotion": FRAMES, "identity": 3, "bilabials": 9,
+        "closures": summary["valid_frames"]["closures"], "open_vowels": summary["valid_frames"]["open_vowels"],
+    }  # fmt: skip
+    assert summary["failed_frames"] == {"truth": 0, "avatar": 0, "frozen": 0}
+    json.dumps(summary, allow_nan=False)
+
+
+def test_numbers_follow_from_the_columns_that_are_written(full):
+    """What others pool from the Parquet file is what the JSON says."""
+    result = evaluate_clip(**full)
+    table = {name: np.asarray(frame_table("x", {name: values})[name]) for name, values in result.columns.items()}
+    for key in STATISTICS:
+        if result.summary["metrics"].get(key) is not None:
+            assert pooled([table], key).mean == pytest.approx(result.summary["metrics"][key], rel=1e-4), key
+            assert value(key, result.columns) == pytest.approx(result.summary["metrics"][key]), key
+
+
+def test_frames_that_cannot_be_paired_give_no_wrong_number(full):
+    full |= {"unpaired": "head pose is another clip's", "lossless": [], "head_masks": iter(())}
+    result = evaluate_clip(**full)
+    summary = result.summary
+    always = {key for key in PAIRED if not BY_KEY[key].optional} | {"intensity_correlation"}
+    assert {key for key, one in summary["metrics"].items() if one is None} == always
+    still = {"mouth_correlation", "audio_lag_frames", "audio_correlation"}  # of a mouth that never moves
+    assert {key for key, one in summary["frozen"].items() if one is None} == always | still
+    assert not always & set(summary["intervals"]) and not always & set(summary["improvement"])
+    assert summary["not_measured"] == {PAIRED_LABEL: "head pose is another clip's"}
+    assert summary["note"].endswith("is not measured: head pose is another clip's.")
+    assert np.isnan(result.columns["psnr"]).all() and not result.columns[SAME_FRAMES].any()
+    for name in ("mouth_correlation", "aue_lower", "closure_rate", "emotion_kl", "identity_similarity"):
+        assert summary["metrics"][name] is not None, name
+
+
+def test_failures_are_counted(full):
+    valid = np.ones(FRAMES, bool)
+    valid[[4, 9]] = False
+    full["frozen"] = replace(full["frozen"], points_valid=valid)
+    assert evaluate_clip(**full).summary["failed_frames"] == {"truth": 0, "avatar": 0, "frozen": 2}
+
+
+def test_the_label_of_what_is_paired_names_it_all():
+    for key in PAIRED:
+        short = BY_KEY[key].label.split(",")[0].casefold()
+        assert short in PAIRED_LABEL.casefold(), key
+
+
+def test_exception_on_phones_and_emotions_of_another_length(full):
+    with pytest.raises(ValueError, match="3 phones for 40 frames"):
+        evaluate_clip(**full | {"phones": ["m", "a", "p"]})
+    full["render"] = replace(full["render"], emotions=np.ones((FRAMES - 1, 7)))
+    with pytest.raises(InputError, match="render has 39 rows of emotions"):
+        evaluate_clip(**full)

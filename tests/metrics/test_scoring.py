@@ -1,14 +1,18 @@
 """The engines of an evaluation: one rest for all versions, and words for what is not there."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from emotag.errors import InputError
 from emotag.metrics.engines import Unmeasured
 from emotag.metrics.sync_score import SyncScore
 from emotag.perception.action_units.protocol import COLUMNS, ActionUnitSettings, FaceClip, Levels
+from emotag.perception.emotion.protocol import Sources
+from stages.known import Known
 from stages.scoring import TRUTH, Scorer, _action_units
 
 FRAMES = 6
@@ -37,17 +41,73 @@ def face(level: str, seen: int = FRAMES) -> FaceClip:
     return FaceClip(level, Path(), np.zeros((FRAMES, 468, 3)), valid, lambda: iter(()))
 
 
-def scorer(units, sync, perceptual) -> Scorer:
-    return Scorer(None, None, None, units, sync, perceptual, None)  # type: ignore[arg-type]
+class Teacher:
+    """Says how high AU12 stands as every emotion's share; 7 where it looks at pictures."""
+
+    name, version, weights = "teacher", "1", ""
+
+    def __init__(self, looks: bool = False) -> None:
+        self.looks = looks
+
+    def read(self, sources: Sources) -> np.ndarray:
+        units = np.full((FRAMES, 17), 7.0) if self.looks else sources.action_units()
+        return np.repeat(units[:, [AU12]], 7, axis=1)
+
+
+AU12 = COLUMNS.index("AU12_r")
+IDENTITY = SimpleNamespace(name="descriptor", version="1", weights="")
+
+
+def scorer(units, sync, perceptual, emotion=None) -> Scorer:
+    teacher = emotion or Teacher()
+    return Scorer(None, None, None, units, teacher, IDENTITY, sync, perceptual, None)  # type: ignore[arg-type]
+
+
+def clips() -> dict[str, FaceClip]:
+    return {TRUTH: face("2"), "avatar": face("5", seen=4)}
+
+
+def known(person_rest: float | None = 1.5) -> Known:
+    """The truth's tables: 0.5 above a rest of 1.5 that the clip took part in."""
+    rest = None if person_rest is None else np.full(17, person_rest)
+    points, valid = np.zeros((FRAMES, 468, 3)), np.ones(FRAMES, bool)
+    return Known(points, valid, np.full((FRAMES, 17), 0.5), np.full(17, 1.5), rest, np.full((FRAMES, 7), 1 / 7))
 
 
 def test_every_version_stands_above_the_true_persons_rest() -> None:
     made = scorer(Units(), Unmeasured("lacks it"), Unmeasured("lacks it"))
-    found = made._units({TRUTH: face("2"), "avatar": face("5", seen=4)})
-    units, valid = found["avatar"]
-    assert set(units) == set(COLUMNS) and valid.tolist() == [True] * 4 + [False] * 2
-    np.testing.assert_array_equal(units["AU12_r"], [3, 3, 3, 3, np.nan, np.nan])
-    assert found[TRUTH][1].all() and not np.any(found[TRUTH][0]["AU12_r"])
+    levels = made._levels(clips(), None)
+    found = made._units(clips(), levels, None)
+    np.testing.assert_array_equal(found["avatar"][:, AU12], [3, 3, 3, 3, np.nan, np.nan])
+    assert not found[TRUTH].any()
+    assert not made._emotions(clips(), levels, found, None)[TRUTH].any()
+
+
+def test_what_is_known_of_the_truth_is_taken_from_its_tables() -> None:
+    made = scorer(Units(), Unmeasured("lacks it"), Unmeasured("lacks it"), Teacher(looks=True))
+    levels = made._levels(clips(), known())
+    assert set(levels) == {"avatar"}, "a teacher of pictures needs no levels of the truth"
+    found = made._units(clips(), levels, known())
+    assert np.all(found[TRUTH] == 0.5) and np.nanmax(found["avatar"]) == 3.5
+    emotions = made._emotions(clips(), levels, found, known())
+    assert np.all(emotions[TRUTH] == 1 / 7) and np.all(emotions["avatar"] == 7)
+
+
+def test_a_teacher_of_action_units_reads_all_above_the_reference_clips_rest() -> None:
+    made = scorer(Units(), Unmeasured("lacks it"), Unmeasured("lacks it"))
+    truth = known(person_rest=0.25)
+    levels = made._levels(clips(), truth)
+    found = made._units(clips(), levels, truth)
+    emotions = made._emotions(clips(), levels, found, truth)
+    assert np.all(found[TRUTH] == 0.5), "AUE still stands above the clip's own rest"
+    assert np.all(emotions[TRUTH] == 1.75) and np.nanmax(emotions["avatar"]) == 4.75
+
+
+def test_a_table_that_does_not_say_its_rest_is_refused() -> None:
+    made = scorer(Units(), Unmeasured("lacks it"), Unmeasured("lacks it"))
+    truth = replace(known(person_rest=None), rest=None)
+    with pytest.raises(InputError, match="above which rest"):
+        made._units(clips(), made._levels(clips(), truth), truth)
 
 
 def test_units_that_cannot_be_read_have_no_number() -> None:
@@ -55,8 +115,9 @@ def test_units_that_cannot_be_read_have_no_number() -> None:
     units = _action_units(settings)
     assert isinstance(units, Unmeasured) and "none of renders" in units.reason
     made = scorer(units, Unmeasured("lacks it"), Unmeasured("lacks it"))
-    columns, valid = made._units({TRUTH: face("2")})[TRUTH]
-    assert not valid.any() and np.isnan(columns["AU12_r"]).all() and len(columns["AU12_r"]) == FRAMES
+    one = {TRUTH: face("2")}
+    found = made._units(one, made._levels(one, None), None)[TRUTH]
+    assert np.isnan(found).all() and found.shape == (FRAMES, 17)
     assert set(made.lacking({})) == {"AUE", "LPIPS", "Sync"}
 
 
@@ -73,6 +134,8 @@ def test_what_measured_and_what_did_not(blind: bool) -> None:
     assert told.pop("LPIPS") == "lacks AlexNet"
     assert told == ({"Sync": "no face, or fewer than six frames, in truth"} if blind else {})
     assert made.engines() == {
+        "emotion": {"engine": "teacher", "version": "1"},
+        "identity": {"engine": "descriptor", "version": "1"},
         "action_units": {"engine": "stand-in", "version": "7", "weights": "abc"},
         "sync": {"engine": "syncnet", "version": "2", "weights": "def"},
     }
