@@ -3,8 +3,9 @@ import io
 
 import numpy as np
 
+from emotag.metrics.catalogue import BY_KEY
 from emotag.report.data import TestResult, TrainingLog
-from emotag.report.flat import LOG_ROWS, flat_metrics, frame_rows, to_tsv, training_rows
+from emotag.report.flat import LOG_ROWS, METRICS, flat_metrics, frame_rows, to_tsv, training_rows
 
 
 def test_metrics_are_numbers_one_level_deep():
@@ -13,6 +14,10 @@ def test_metrics_are_numbers_one_level_deep():
         TestResult("a", summary, speed={"fps": 50, "device": "cpu"}), {"seconds": 12.5, "device": "cpu"}
     )
     assert flat == {"psnr": 31.2346, "fps": 50.0, "adaptation_seconds": 12.5}
+
+
+def test_metrics_are_known_ones():
+    assert set(METRICS) <= set(BY_KEY)
 
 
 def test_frames_of_several_tests_are_told_apart_and_gaps_are_empty():
