@@ -1,0 +1,86 @@
+"""An avatar filmed over its own cue frames and over another clip's."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.synthetic import make_world
+from emotag.camera import Camera
+from emotag.media.video import count_frames, stream_frames
+from emotag.metrics.efficiency import Speed
+from emotag.metrics.image import psnr
+from emotag.motion.settings import MotionSettings
+from emotag.motion.store import MotionNote
+from emotag.synthesis.drive import Cues
+from emotag.synthesis.footage import Footage
+from emotag.synthesis.store import Avatar
+from emotag.timing import Stopwatch
+from emotag.training.pretrain import make_network
+from stages.filming import FilmSet, cue_clip
+
+FRAMES, SIDE = 12, 64
+
+
+@pytest.fixture(scope="module")
+def film_set() -> FilmSet:
+    """A person that a benchmark draws, before a grey wall; the truth of every frame is the wall and a brighter head."""
+    world = make_world(SIDE, 500, FRAMES, torch.device("cpu"))
+    torch.manual_seed(0)
+    grmn = make_network(MotionSettings(width=16, heads=2, audio_layers=1, window=12, overlap=4), [world.scene]).eval()
+    torch.nn.init.normal_(grmn.base.face.weight, std=0.1)  # a network that moves the face
+    avatar = Avatar(world.scene.person, world.scene.splats, grmn, MotionNote(), "synthetic", SIDE, {})
+    features = world.scene.shots[0].features
+    frames = np.full((FRAMES, SIDE, SIDE, 3), 90, np.uint8)
+    matte = np.zeros_like(frames)
+    matte[:, 16:48, 16:48] = 255
+    frames += np.arange(FRAMES, dtype=np.uint8)[:, None, None, None]
+    footage = Footage.make(frames, matte)
+    assert isinstance(world.camera, Camera)
+    return FilmSet(
+        world.head, avatar, "clip", Cues(features.pose, features.upper_face), None, footage, footage.underlays(),
+        world.camera.focal_length,
+    )  # fmt: skip
+
+
+def audio(frames: int) -> torch.Tensor:
+    return make_world(SIDE, 500, frames, torch.device("cpu")).scene.shots[0].features.audio
+
+
+def test_own_cues_give_metrics_before_encoding_and_the_parts_of_speed(
+    film_set: FilmSet, tmp_path: Path
+) -> None:
+    watch, video = Stopwatch(torch.device("cpu")), tmp_path / "avatar.mp4"
+    sound = audio(FRAMES)
+    motion = film_set.predict(sound, watch)
+    with watch.running():
+        columns = film_set.film(video, motion, "avatar", watch)
+    assert count_frames(video) == FRAMES
+    assert {name: len(values) for name, values in columns.items()} == {
+        f"{name}_lossless": FRAMES for name in ("psnr", "ssim", "psnr_head", "ssim_head")
+    }
+    decoded = [psnr(true, image) for true, image in zip(film_set.footage.frames, stream_frames(video))]
+    assert np.abs(columns["psnr_lossless"] - decoded).max() < 1, "CRF 10 is near to nothing"
+    with watch.measure("audio"):
+        pass
+    parts = Speed.of(watch.seconds, FRAMES)
+    assert all(getattr(parts, name) > 0 for name in ("grmn", "skinning", "splatting", "composition", "encoding"))
+
+
+def test_cues_of_another_clip_last_as_long_as_the_sound_and_are_not_compared(film_set: FilmSet, tmp_path: Path) -> None:
+    cues, order = film_set.cues.looped(20)
+    looped = FilmSet(
+        film_set.head, film_set.avatar, "clip", cues, order, film_set.footage, film_set.underlays, film_set.focal_length
+    )
+    video = tmp_path / "frozen.mp4"
+    assert looped.film(video, None, "frozen face", Stopwatch(torch.device("cpu"))) == {}
+    images = list(stream_frames(video))
+    assert len(images) == 20
+    walls = np.array([image[0, 0, 0] for image in images], int)
+    assert np.abs(walls - 90 - order.numpy()).max() <= 2, "each over its own cue frame, back and forth"
+    assert walls.argmax() in (11, 12)
+
+
+def test_where_cues_come_from() -> None:
+    assert cue_clip("own", "test", "adapt") == "test" and cue_clip("reference", "test", "adapt") == "adapt"
