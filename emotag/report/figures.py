@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from emotag.metrics.catalogue import PAIRED
 from emotag.metrics.landmarks import correlation
 from emotag.metrics.statistics import SAME_FRAMES
 from emotag.report.chart import Line, line_chart
@@ -32,6 +33,7 @@ class Figure:
 
 def frame_figures(frames: Columns) -> list[Figure]:
     """Give the charts of one test clip that it has columns for."""
+    frames = comparable(frames)
     time_s = _times(frames)
     gate = [
         Line(label, frames[column], style)
@@ -60,7 +62,7 @@ def frame_figures(frames: Columns) -> list[Figure]:
             time_s,
             frames,
             "intensity",
-            _correlation_note(frames, "intensity"),
+            _correlation_note(frames, "intensity") if same_frames(frames) else "",
             _SHARE,
         ),
         _versions("Jitter per frame", "px/frame²", time_s, frames, "jitter"),
@@ -72,6 +74,13 @@ def frame_figures(frames: Columns) -> list[Figure]:
 def same_frames(frames: Columns) -> bool:
     """Tell whether the avatar's frames have the pose and upper face of the truth's."""
     return bool(np.all(frames.get(SAME_FRAMES, True)))
+
+
+def comparable(frames: Columns) -> Columns:
+    """Leave out what compares a frame with the true one, where the two do not show the same moment."""
+    if same_frames(frames):
+        return frames
+    return {name: values for name, values in frames.items() if name.removesuffix("_frozen") not in PAIRED}
 
 
 def _versions(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from emotag.report.data import TestResult, TrainingLog
+from emotag.report.figures import comparable
 
 DIGITS = 6
 """Significant digits: more than any metric is sure of, and few enough to read."""
@@ -59,14 +60,13 @@ def flat_metrics(test: TestResult, training: Mapping[str, Any]) -> dict[str, flo
 
 def frame_rows(tests: Iterable[TestResult]) -> list[dict[str, str]]:
     """Give a row for each frame of each test: its name, time and FRAME_COLUMNS, as far as any test has them."""
-    tests = [test for test in tests if test.frames]
-    columns = [name for name in FRAME_COLUMNS if any(name in (test.frames or {}) for test in tests)]
+    tables = [(test.name, comparable(test.frames)) for test in tests if test.frames]
+    columns = [name for name in FRAME_COLUMNS if any(name in frames for _, frames in tables)]
     rows = []
-    for test in tests:
-        frames = test.frames or {}
+    for test, frames in tables:
         for index, time_s in enumerate(frames["time_s"]):
             values = {name: _text(frames[name][index]) if name in frames else "" for name in columns}
-            rows.append({NAME: test.name, "time_s": _text(time_s)} | values)
+            rows.append({NAME: test, "time_s": _text(time_s)} | values)
     return rows
 
 

@@ -12,6 +12,7 @@ from emotag.media.video import stream_frames
 from emotag.metrics.catalogue import BY_KEY
 from emotag.report.data import Columns, TestResult
 from emotag.report.embed import jpeg_uri
+from emotag.report.figures import comparable
 from emotag.report.tables import number
 from emotag.tables import FPS
 
@@ -50,7 +51,7 @@ def worst_frames(test: TestResult, most: int, apart: int, side: int) -> list[Wor
     """
     if not (test.frames and test.true_video and test.avatar_video):
         return []
-    picked = {key: pick_worst(test.frames, key, most, apart) for key in WORST_BY}
+    picked = {key: pick_worst(comparable(test.frames), key, most, apart) for key in WORST_BY}
     wanted = {frame for frames in picked.values() for frame in frames}
     if not wanted:
         return []

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from emotag.metrics.action_units import ALL_UNITS
-from emotag.report.figures import frame_figures, same_frames
+from emotag.report.figures import comparable, frame_figures, same_frames
 from emotag.report.unit_charts import unit_rows
+from emotag.report.worst import pick_worst
 
 
 def columns(**more) -> dict[str, np.ndarray]:
@@ -47,6 +48,16 @@ def test_the_upper_face_of_other_frames_is_not_compared():
     assert [row.name for row in unit_rows(other)] == [
         "AU10", "AU12", "AU14", "AU15", "AU17", "AU20", "AU23", "AU25", "AU26",
     ]  # fmt: skip
+
+
+def test_frames_of_other_moments_have_no_errors():
+    of_truth = {"lmd": np.ones(20), "lmd_frozen": np.ones(20), "psnr": np.ones(20)}
+    own = {"intensity": np.arange(20.0), "intensity_truth": np.arange(20.0)}
+    other = columns(same_frames=np.zeros(20, bool), **of_truth, **own)
+    assert titles(columns(**of_truth)) == ["PSNR per frame", "Mouth error (LMD) per frame", "Mouth opening"]
+    assert titles(other) == ["Mouth opening", "Emotion intensity in the pictures"]
+    assert frame_figures(other)[1].note == ""
+    assert pick_worst(comparable(other), "lmd", 3, 1) == []
 
 
 def test_a_units_number_is_its_mean_squared_error():
