@@ -12,14 +12,16 @@ from torch import Tensor
 
 from emotag.perception.smoothing import gaussian_smooth, sliding_percentile
 from emotag.perception.tracking.initial import neutral_landmarks, similarity, upright
-from emotag.perception.tracking.landmark_set import INNER_LIP_PAIRS, OUTER_EYES, pair_indices
-from emotag.perception.tracking.observations import Observations
+from emotag.perception.tracking.landmark_set import INNER_LIP_PAIRS, MOUTH_CORNERS, OUTER_EYES, pair_indices
+from emotag.perception.tracking.observations import Observations, eye_distances
 from emotag.perception.tracking.rig import LandmarkRig
 from emotag.perception.tracking.settings import FitSettings
 from emotag.tables import FPS
 
 _MIDDLE = 3  # pairs in the middle of the mouth, which say how far it is open
 _MOST_CLOSED_GAP = 0.05  # of the eyes: no closed mouth was seen with more
+_USUAL_WIDTH = 0.55  # of the eyes' distance: a mouth's width at rest
+_SMILE_SIGMA = 5  # frames: smiles change slower than speech widens the mouth
 _WINDOW = 3 * FPS  # frames, odd: within three seconds of speech lips touch
 _WIDE = 0.9  # quantile of the gaps that tells how far a mouth opens
 _LEAST_FRAMES = 2 * FPS  # a shorter clip need not hold a closure
@@ -53,8 +55,12 @@ class LipOpenings:
         return LipOpenings(self.gaps.select(frames), self.opening[frames])
 
 
-def lip_gaps(rig: LandmarkRig, observations: Observations) -> LipGaps:  # filled
-    """Read the gaps off landmarks, and take off those of the neutral face of `rig` turned as the head is."""
+def lip_gaps(
+    rig: LandmarkRig,
+    observations: Observations,  # filled, of a whole clip
+    parting: float,  # see FitSettings.smile_parting
+) -> LipGaps:
+    """Read the gaps off landmarks; take off those of the neutral face of `rig`, turned like the head, and a smile's."""
     points, rest = observations.points, neutral_landmarks(rig)
     scale, rotation, _ = similarity(rest, upright(points))
     right, left = OUTER_EYES
@@ -64,7 +70,15 @@ def lip_gaps(rig: LandmarkRig, observations: Observations) -> LipGaps:  # filled
     upper, lower = pair_indices(INNER_LIP_PAIRS)
     touching = upright((rest[lower] - rest[upper]) @ rotation.transpose(-1, -2))[..., :2] * scale[:, None, None]
     apart = points[:, lower, :2] - points[:, upper, :2] - touching
-    return LipGaps((apart * down[:, None]).sum(-1) / observations.eye_distance(), down)
+    excess = (apart * down[:, None]).sum(-1) / observations.eye_distance()
+    return LipGaps(excess - parting * (_mouth_width(points) - _USUAL_WIDTH)[:, None], down)
+
+
+def _mouth_width(points: Tensor) -> Tensor:  # (T, 468, >=2) -> (T,) of the eyes
+    """Give the mouth's width as a smile changes it, slower than speech."""
+    right, left = MOUTH_CORNERS
+    width = (points[:, left, :2] - points[:, right, :2]).norm(dim=-1) / eye_distances(points)
+    return torch.from_numpy(gaussian_smooth(width.double().cpu().numpy(), _SMILE_SIGMA)).to(width)
 
 
 def closed_gap(gaps: LipGaps, share: float) -> Tensor | None:  # (9,) of the eyes

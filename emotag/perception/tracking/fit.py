@@ -144,7 +144,8 @@ def _fit_chunks(
     prior, smooth = motion_prior(head, settings), smoothness(head, settings)
     open_lips = None
     if person.closed_lips is not None and settings.closed_share > 0:
-        open_lips = lip_openings(lip_gaps(rig, observations), observations.valid, person.closed_lips, settings)
+        gaps = lip_gaps(rig, observations, settings.smile_parting)
+        open_lips = lip_openings(gaps, observations.valid, person.closed_lips, settings)
     total = observations.points.new_zeros(len(observations), rig.n_motion)
     end = 0
     for start, stop in chunks(len(observations), settings.chunk_frames, settings.overlap_frames):

@@ -17,7 +17,10 @@ RIGHT_LID_PAIRS = ((159, 145), (160, 144), (158, 153), (161, 163), (157, 154))
 LEFT_LID_PAIRS = ((386, 374), (385, 380), (387, 373), (384, 381), (388, 390))
 """Upper and lower lid of the person's own right and left eye."""
 
-WIDTH_PAIRS = ((61, 291), (78, 308))
+MOUTH_CORNERS = (61, 291)
+"""The person's right and left."""
+
+WIDTH_PAIRS = (MOUTH_CORNERS, (78, 308))
 """Mouth corners, outer and inner: spread and pucker."""
 
 PAIRS = LIP_PAIRS + LEFT_LID_PAIRS + RIGHT_LID_PAIRS + WIDTH_PAIRS

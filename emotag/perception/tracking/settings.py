@@ -28,6 +28,9 @@ class FitSettings(Settings):
     """Share of a clip's frames of which it is sure that lips touch; the gap that landmarks show there is taken off all
     frames (see `closure`). 0 leaves lips as landmarks show them."""
 
+    smile_parting: float = Field(0.12, ge=0)
+    """By what share of a mouth's extra width Face Mesh parts lips that touch: it expects teeth in a smile."""
+
     closed_drift: float = Field(0.025, ge=0)
     """How far the gap of touching lips in a clip may lie from that in the person's reference clip, of the eyes."""
 

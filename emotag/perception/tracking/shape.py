@@ -164,7 +164,7 @@ def fit_shape(
     rig, prior = landmark_rig(head), motion_prior(head, settings)
     focal_length = first_focal_length(rig, chosen)
     usual = usual_lid_opening(observations)
-    gaps = lip_gaps(rig, observations.filled())
+    gaps = lip_gaps(rig, observations.filled(), settings.smile_parting)
     closed, lips = closed_gap(gaps.select(observations.valid), settings.closed_share), None
     if closed is not None:
         lips = lip_openings(gaps, observations.valid, closed, settings).select(spread)

@@ -49,7 +49,7 @@ class LandmarkTracker:
     """This project's fit of the 468 Face Mesh landmarks."""
 
     name = "landmarks"
-    version = "1"
+    version = "2"
 
     def __init__(self, head: HeadModel, shape: ShapeSettings, track: TrackSettings) -> None:
         self._head, self._shape, self._track = head, shape, track

@@ -28,7 +28,7 @@ class PhotometricTracker:
     """Landmarks, then pictures: in `shape`, in `track` or in both, as their `engine` says. A `Tracker`."""
 
     name = "photometric"
-    version = "1"
+    version = "2"
 
     def __init__(
         self,
