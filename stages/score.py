@@ -173,6 +173,14 @@ def _phones(table: Path | None, frames: int) -> list[str] | None:
     return None if table is None else read_phones(table, frames, 0.0)
 
 
+def _known(workspace: Workspace, scorer: Scorer, own: str | None) -> Known | None:
+    """Give what the tables say, when the truth is a clip of params.yaml."""
+    clips = scorer.settings.clips
+    if own is None or own not in clips:
+        return None
+    return Known.of(workspace, own, scorer.settings.person(clips[own].identity).reference)
+
+
 def _measure(
     workspace: Workspace,
     scorer: Scorer,
@@ -185,7 +193,7 @@ def _measure(
     emotion: str | None,
 ) -> tuple[Evaluation, int]:  # frames by which the render is late
     versions = {
-        TRUTH: Version(pair.truth, own or name, None if own is None else Known.of(workspace, own)),
+        TRUTH: Version(pair.truth, own or name, _known(workspace, scorer, own)),
         RENDER: Version(pair.render, f"{name}-{RENDER}"),
     }
     readings = scorer.read(versions, pair.waveform)
