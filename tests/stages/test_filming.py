@@ -21,14 +21,20 @@ from emotag.training.pretrain import make_network
 from stages.filming import FilmSet, cue_clip
 
 FRAMES, SIDE = 12, 64
+AUDIO = 768  # width of the rows that `make_world` draws
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
-@pytest.fixture(scope="module")
-def film_set() -> FilmSet:
+@pytest.fixture(scope="module", params=DEVICES)
+def film_set(request: pytest.FixtureRequest) -> FilmSet:
     """A person that a benchmark draws, before a grey wall; the truth of every frame is the wall and a brighter head."""
-    world = make_world(SIDE, 500, FRAMES, torch.device("cpu"))
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    device = torch.device(request.param)
+    world = make_world(SIDE, 500, FRAMES, device)
     torch.manual_seed(0)
-    grmn = make_network(MotionSettings(width=16, heads=2, audio_layers=1, window=12, overlap=4), [world.scene]).eval()
+    settings = MotionSettings(width=16, heads=2, audio_layers=1, window=12, overlap=4)
+    grmn = make_network(settings, [world.scene]).to(device).eval()
     torch.nn.init.normal_(grmn.base.face.weight, std=0.1)  # a network that moves the face
     avatar = Avatar(world.scene.person, world.scene.splats, grmn, MotionNote(), "synthetic", SIDE, {})
     features = world.scene.shots[0].features
@@ -39,21 +45,15 @@ def film_set() -> FilmSet:
     footage = Footage.make(frames, matte)
     assert isinstance(world.camera, Camera)
     return FilmSet(
-        world.head, avatar, "clip", Cues(features.pose, features.upper_face), None, footage, footage.underlays(),
-        world.camera.focal_length,
+        world.head, avatar, "clip", Cues(features.pose, features.upper_face), None, footage,
+        footage.underlays().to(device), world.camera.focal_length,
     )  # fmt: skip
 
 
-def audio(frames: int) -> torch.Tensor:
-    return make_world(SIDE, 500, frames, torch.device("cpu")).scene.shots[0].features.audio
-
-
-def test_own_cues_give_metrics_before_encoding_and_the_parts_of_speed(
-    film_set: FilmSet, tmp_path: Path
-) -> None:
-    watch, video = Stopwatch(torch.device("cpu")), tmp_path / "avatar.mp4"
-    sound = audio(FRAMES)
-    motion = film_set.predict(sound, watch)
+def test_own_cues_give_metrics_before_encoding_and_the_parts_of_speed(film_set: FilmSet, tmp_path: Path) -> None:
+    device = film_set.cues.upper_face.device
+    watch, video = Stopwatch(device), tmp_path / "avatar.mp4"
+    motion = film_set.predict(torch.randn(FRAMES, AUDIO, device=device), watch)
     with watch.running():
         columns = film_set.film(video, motion, "avatar", watch)
     assert count_frames(video) == FRAMES
@@ -74,11 +74,11 @@ def test_cues_of_another_clip_last_as_long_as_the_sound_and_are_not_compared(fil
         film_set.head, film_set.avatar, "clip", cues, order, film_set.footage, film_set.underlays, film_set.focal_length
     )
     video = tmp_path / "frozen.mp4"
-    assert looped.film(video, None, "frozen face", Stopwatch(torch.device("cpu"))) == {}
+    assert looped.film(video, None, "frozen face", Stopwatch(order.device)) == {}
     images = list(stream_frames(video))
     assert len(images) == 20
     walls = np.array([image[0, 0, 0] for image in images], int)
-    assert np.abs(walls - 90 - order.numpy()).max() <= 2, "each over its own cue frame, back and forth"
+    assert np.abs(walls - 90 - order.cpu().numpy()).max() <= 2, "each over its own cue frame, back and forth"
     assert walls.argmax() in (11, 12)
 
 
