@@ -23,6 +23,7 @@ _MOST_CLOSED_GAP = 0.05  # of the eyes: no closed mouth was seen with more
 _USUAL_WIDTH = 0.55  # of the eyes' distance: a mouth's width at rest
 _SMILE_SIGMA = 5  # frames: smiles change slower than speech widens the mouth
 _WINDOW = 3 * FPS  # frames, odd: within three seconds of speech lips touch
+_USUAL_OPENING = 0.1  # of the eyes' distance: a wider mouth (a shout) makes no gap nearer to shut
 _WIDE = 0.9  # quantile of the gaps that tells how far a mouth opens
 _LEAST_FRAMES = 2 * FPS  # a shorter clip need not hold a closure
 
@@ -111,7 +112,7 @@ def lip_openings(
         floor = own.clamp(closed - settings.closed_drift, closed + settings.closed_drift)
         rise = _least_around(gaps.excess[:, :_MIDDLE].mean(dim=1)) - floor[:_MIDDLE].mean()
         floor = floor + rise.clamp(0, settings.closed_rise)[:, None]
-    usual = (gaps.excess[valid].quantile(_WIDE, dim=0) - floor.mean(dim=0)).clamp_min(0)  # (9,)
+    usual = (gaps.excess[valid].quantile(_WIDE, dim=0) - floor.mean(dim=0)).clamp(0, _USUAL_OPENING)
     touching, apart = settings.contact
     return LipOpenings(gaps, snapped(gaps.excess - floor, touching * usual, apart * usual))
 
