@@ -313,12 +313,17 @@ def shorten(path: Path) -> None:
 
 def run(folder: Path, *command: object) -> str:
     """Run a command in a project; give its output. Fails when the command does."""
+    done = attempt(folder, *command)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def attempt(folder: Path, *command: object) -> subprocess.CompletedProcess[str]:
+    """Run a command in a project, whatever becomes of it."""
     environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "1"}
     environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"}
     words = [str(part) for part in command]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done.stdout
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, env=environment, check=False)
 
 
 @pytest.fixture(scope="module")

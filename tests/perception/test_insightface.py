@@ -39,15 +39,21 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
-def write_scrfd(path: Path, *, points: bool = True) -> None:
+def write_scrfd(path: Path, *, points: bool = True, middle: int | None = None, half: float = HALF) -> None:
     """A network of det_10g's signature: (1, 3, H, W) RGB to scores, boxes and points on three grids, two a cell.
 
     Each cell of the grid of SEES answers how red its patch is; every box and all points are the same about its corner.
+    With `middle`, the side of the square that pictures are fitted into, it finds one face in the middle of any picture.
     """
     helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
+    cells = 1 if middle is None else middle // SEES
+    place = np.full((1, 2, cells, cells), 0.0 if middle is None else -1e4, np.float32)
+    place[0, 0, cells // 2, cells // 2] = 0.0 if middle is None else 1e4
     made: dict[str, np.ndarray] = {
         "red": np.array([1.0, -0.5, -0.5], np.float32).reshape(1, 3, 1, 1) * np.ones((2, 1, 1, 1), np.float32),
-        "box": np.full(8, HALF, np.float32),
+        "box": np.full(8, half, np.float32),
+        "nowhere": np.zeros((1, 2, 1, 1), np.float32),
+        "place": place,
         "five": np.tile(np.ravel(FIVE), 2).astype(np.float32),
         "none8": np.zeros((8, 2, 1, 1), np.float32),
         "none20": np.zeros((20, 2, 1, 1), np.float32),
@@ -63,7 +69,8 @@ def write_scrfd(path: Path, *, points: bool = True) -> None:
             helper.make_node("AveragePool", ["picture"], ["pool" + s], **pooled),
             helper.make_node("Conv", ["pool" + s, "red", "bias" + s], ["level" + s]),
             helper.make_node("Mul", ["level" + s, "sure" + s], ["logit" + s]),
-            helper.make_node("Sigmoid", ["logit" + s], ["map" + s]),
+            helper.make_node("Add", ["logit" + s, "place" if stride == SEES else "nowhere"], ["placed" + s]),
+            helper.make_node("Sigmoid", ["placed" + s], ["map" + s]),
             helper.make_node("Conv", ["level" + s, "none8", "box"], ["boxes" + s]),
             helper.make_node("Conv", ["level" + s, "none20", "five"], ["fives" + s]),
         ]
@@ -111,6 +118,16 @@ def test_a_face_with_its_points_in_our_order(settings: InsightFaceSettings) -> N
     np.testing.assert_allclose(named["mouth_centre"], (320, 176), atol=1e-3)
     assert np.isnan(named["right_ear"]).all() and np.isnan(named["left_ear"]).all()
     assert detector.engine == "insightface" and detector.version == "insightface-2.1" and len(detector.digest) == 16
+
+
+def test_a_stand_in_that_sees_one_in_the_middle_of_any_picture(tmp_path: Path) -> None:
+    """What the whole pipeline is tried with (tests/e2e/stand_ins.py): it follows its own window, too."""
+    write_scrfd(tmp_path / "det.onnx", middle=640, half=8.0)
+    detector = Scrfd(InsightFaceSettings(weights=tmp_path / "det.onnx", sides=(640,)))
+    noise = np.random.default_rng(0).integers(0, 255, (6, 256, 256, 3)).astype(np.uint8)
+    faces = find_faces(noise, detector, CropSettings(), "clip.mp4")
+    np.testing.assert_allclose(faces.centre, 128, atol=1)
+    np.testing.assert_allclose(faces.side, 0.4 * 256, atol=1)
 
 
 def test_red_stays_red(settings: InsightFaceSettings) -> None:

@@ -114,7 +114,13 @@ class VhapTracker:
     def _remember(self, path: Path) -> None:
         file = path / "transforms.json" if path.is_dir() and (path / "transforms.json").is_file() else path
         file = latest_tracking(file) if file.is_dir() else file
-        self._note = {"source": str(file), "source_digest": sha256(file)[:_DIGEST]}
+        self._note = {"source": _told(file), "source_digest": sha256(file)[:_DIGEST]}
+
+
+def _told(file: Path) -> str:
+    """Give the path as seen from the project's folder, so that a table is the same wherever the project stands."""
+    here, file = Path.cwd(), file.absolute()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
 
 def _with_error(track: Track, head: HeadModel, person: PersonShape, observations: Observations) -> Track:
