@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from emotag.avatar import FaceMotion, Person, neutral_head, pose_head, render_head
 from emotag.camera import Camera
-from emotag.head.lips import Lips
+from emotag.head.face_part import EYES_68, MOUTH_68, FacePart
 from emotag.head.model import HeadModel
 from emotag.head.open_head.assemble import open_head
 from emotag.head.trim import without
@@ -69,7 +69,13 @@ def make_world(size: int, splats: int, frames: int, device: torch.device, seed: 
         )
         return Shot(_rows(features, rows), pixels, geometry)
 
-    scene = Scene(person, mine, [shot(slice(0, frames))], Lips.of(head, person.shape))
+    scene = Scene(
+        person,
+        mine,
+        [shot(slice(0, frames))],
+        FacePart.of(head, person.shape, MOUTH_68),
+        FacePart.of(head, person.shape, EYES_68),
+    )
     return World(head, scene, shot(slice(frames, 2 * frames)), camera, torch.arange(48, 68, device=device))
 
 
@@ -81,7 +87,7 @@ def fresh_scene(world: World) -> Scene:
         SplatSettings(count=len(world.scene.splats.binding)),
     )
     person = world.scene.person
-    return Scene(person, splats.to(person.shape.device), world.scene.shots, world.scene.lips)
+    return Scene(person, splats.to(person.shape.device), world.scene.shots, world.scene.lips, world.scene.lids)
 
 
 def _to(item: object, device: torch.device) -> object:

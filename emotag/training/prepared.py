@@ -28,6 +28,7 @@ class PreparedShot:
     expression: Tensor  # (T, E) tracked Ψ − the person's neutral
     jaw: Tensor  # (T, 3) radians, tracked − neutral
     lips: Tensor  # (T, 20, 3) metres, tracked lip landmarks
+    lids: Tensor  # (T, 12, 3) metres, those of the lids
 
 
 class Prepared:
@@ -64,6 +65,7 @@ class Prepared:
                 features.expression - person.neutral_expression,
                 features.jaw - person.neutral_jaw,
                 scene.lips.points(features.expression, features.jaw),
+                scene.lids.points(features.expression, features.jaw),
             )
         found: PreparedShot = self._shots[features]
         return found

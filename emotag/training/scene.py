@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from emotag.avatar import FaceMotion, Person
-from emotag.head.lips import Lips
+from emotag.head.face_part import EYES_68, MOUTH_68, FacePart
 from emotag.head.model import HeadModel
 from emotag.splats.settings import SplatSettings
 from emotag.splats.splats import Splats
@@ -38,7 +38,8 @@ class Scene:
     person: Person
     splats: Splats
     shots: list[Shot]
-    lips: Lips
+    lips: FacePart
+    lids: FacePart
     frames_seen: int = field(default=0)
 
     @property
@@ -55,4 +56,6 @@ def tracked_motion(features: ClipFeatures, index: Tensor) -> FaceMotion:
 def make_scene(head: HeadModel, person: Person, shots: list[Shot], settings: SplatSettings) -> Scene:
     """Place a person's splats where some frame can show them, and colour them from the video."""
     splats = initial_splats(head, person, shots[0].features, shots[0].frames, settings)
-    return Scene(person, splats, shots, Lips.of(head, person.shape))
+    return Scene(
+        person, splats, shots, FacePart.of(head, person.shape, MOUTH_68), FacePart.of(head, person.shape, EYES_68)
+    )

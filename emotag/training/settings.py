@@ -57,6 +57,9 @@ class LossWeights(Settings):
     lips: float = 0.0
     """Direct supervision by the tracked lip landmarks and the gap between them, in units of 2 mm (0 in the paper)."""
 
+    lids: float = 0.0
+    """Direct supervision by how far the tracked lids are apart, in units of 2 mm (0 in the paper)."""
+
     position: float = 1e-2
     """Keeps splats near their triangle (GaussianAvatars' regulariser)."""
 

@@ -16,11 +16,11 @@ from emotag.posing import TrackedJoints
 from emotag.splats.posed import PosedSplats, pose_splats
 from emotag.splats.rasterize import Render
 from emotag.timing import section
-from emotag.training.lip_windows import lip_points
 from emotag.training.losses.emotion import emotion_kl, gate_score
 from emotag.training.losses.geometry import depth_loss, normal_loss
 from emotag.training.losses.photometric import difference
 from emotag.training.losses.regularisers import (
+    lid_loss,
     lip_loss,
     mouth_penalty,
     position_penalty,
@@ -28,6 +28,7 @@ from emotag.training.losses.regularisers import (
     track_loss,
 )
 from emotag.training.losses.render import weigh
+from emotag.training.part_windows import part_points
 from emotag.training.prepared import Prepared
 from emotag.training.sample import Sample, gather, stacked
 from emotag.training.scene import Scene, Shot, tracked_motion
@@ -74,7 +75,9 @@ def guidance_terms(
     people = [window.scene.person for window in windows]
     expression = stacked([person.neutral_expression for person in people])[:, None] + motion.expression
     jaw = stacked([person.neutral_jaw for person in people])[:, None] + motion.jaw
-    terms["lips"] = lip_loss(lip_points([w.scene.lips for w in windows], expression, jaw), tracked("lips"), valid)
+    lips, lids = [window.scene.lips for window in windows], [window.scene.lids for window in windows]
+    terms["lips"] = lip_loss(part_points(lips, expression, jaw), tracked("lips"), valid)
+    terms["lids"] = lid_loss(part_points(lids, expression, jaw), tracked("lids"), valid)
     if grmn.settings.use_residual:
         terms["kl"] = emotion_kl(motion.emotion_logits, gather(samples, "emotion"), valid)
         terms["score"] = (
@@ -195,6 +198,7 @@ def weight_table(weights: LossWeights) -> dict[str, float]:
         "score": weights.score,
         "track": weights.track,
         "lips": weights.lips,
+        "lids": weights.lids,
         "depth": weights.depth,
         "normal": weights.normal,
         "position": weights.position,

@@ -103,4 +103,6 @@ def move_scene(scene: Scene, device: torch.device) -> Scene:
         Shot(move(shot.features, device), move(shot.frames, device), move(shot.geometry, device))
         for shot in scene.shots
     ]
-    return Scene(move(scene.person, device), scene.splats.to(device), shots, move(scene.lips, device))
+    return Scene(
+        move(scene.person, device), scene.splats.to(device), shots, move(scene.lips, device), move(scene.lids, device)
+    )

@@ -5,13 +5,13 @@ from dataclasses import replace
 import torch
 
 from emotag.camera import Camera
-from emotag.head.lips import Lips
+from emotag.head.face_part import MOUTH_68, FacePart
 from emotag.head.model import HeadModel
 from emotag.motion.grmn import GRMN, freeze_for_adaptation
 from emotag.motion.settings import MotionSettings
 from emotag.training import prepared as module
 from emotag.training.clip import ClipFeatures, ClipFrames, HeadPose, Window
-from emotag.training.lip_windows import lip_points
+from emotag.training.part_windows import part_points
 from emotag.training.prepared import Prepared
 from emotag.training.sample import Sample
 from emotag.training.scene import Shot
@@ -67,10 +67,10 @@ def test_long_clips_and_networks_that_learn_are_encoded_each_time(synthetic_head
 def test_lips_of_several_people_are_those_of_each(synthetic_head: HeadModel) -> None:
     generator = torch.Generator().manual_seed(0)
     shapes = torch.randn(3, synthetic_head.n_shape, generator=generator)
-    lips = [Lips.of(synthetic_head, shape) for shape in shapes]
+    lips = [FacePart.of(synthetic_head, shape, MOUTH_68) for shape in shapes]
     expression = torch.rand(3, 5, synthetic_head.n_expression, generator=generator)
     jaw = 0.3 * torch.randn(3, 5, 3, generator=generator)
     alone = torch.stack([one.points(e, j) for one, e, j in zip(lips, expression, jaw)])
-    torch.testing.assert_close(lip_points(lips, expression, jaw), alone)
-    same = lip_points([lips[0]] * 3, expression, jaw)
+    torch.testing.assert_close(part_points(lips, expression, jaw), alone)
+    same = part_points([lips[0]] * 3, expression, jaw)
     torch.testing.assert_close(same, lips[0].points(expression, jaw))

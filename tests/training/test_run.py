@@ -15,7 +15,7 @@ from emotag.splats.sampling import sample_splats
 from emotag.splats.settings import SplatSettings
 from emotag.training.adapt import adapt
 from emotag.training.clip import ClipFeatures, ClipFrames, HeadPose, Window
-from emotag.training.losses.regularisers import lip_loss
+from emotag.training.losses.regularisers import lid_loss, lip_loss
 from emotag.training.pretrain import make_network, pretrain
 from emotag.training.sample import draw
 from emotag.training.scene import Geometry, Scene, Shot, make_scene
@@ -194,6 +194,16 @@ def test_lips_that_part_cost_more_than_lips_that_shift(make: Callable[..., Scene
     parted[:, [17, 18, 19], 1] -= 0.001
     torch.testing.assert_close(lip_loss(shifted, points), torch.tensor(0.15), rtol=0, atol=2e-3)
     torch.testing.assert_close(lip_loss(parted, points), torch.tensor(0.15 + 1.0), rtol=0, atol=2e-3)
+
+
+def test_lids_that_miss_a_blink_cost_its_depth(make: Callable[..., Scene]) -> None:
+    scene = make()
+    points = scene.lids.points(scene.shots[0].features.expression, scene.shots[0].features.jaw)
+    raised = points + torch.tensor([0.0, 0.003, 0.0])  # the head nods: no lid opens
+    assert float(lid_loss(raised, points)) < 0.01
+    shut = points.clone()
+    shut[:, [1, 2, 7, 8], 1] -= 0.008
+    torch.testing.assert_close(lid_loss(shut, points), torch.tensor(4.0), rtol=1e-3, atol=1e-3)
 
 
 def test_drawn_frames_are_valid_and_inside_the_window(make: Callable[..., Scene]) -> None:

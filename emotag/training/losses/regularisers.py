@@ -10,13 +10,16 @@ from emotag.training.losses.reduce import known, weighted_mean
 POSITION_LIMIT = 1.0
 """Distance from its triangle's centre, in units of the triangle, that costs a splat nothing."""
 
-LIP_UNIT = 0.002
-"""Metres that count as one unit of lip error: lips move a few millimetres in speech."""
+RIM_UNIT = 0.002
+"""Metres that count as one unit of error of lips and lids: they move a few millimetres."""
 
 _UPPER_INNER, _LOWER_INNER = [13, 14, 15], [19, 18, 17]
 """The inner lips' facing points among the 20 (iBUG 61–63 over 67–65)."""
 
-_TINY = 1e-6  # metres: keeps the distance's gradient finite where lips agree
+_UPPER_LID, _LOWER_LID = [1, 2, 7, 8], [5, 4, 11, 10]
+"""The lids' facing points among the 12 (iBUG 37 38 43 44 over 41 40 47 46)."""
+
+_TINY = 1e-6  # metres: keeps the distance's gradient finite where both agree
 
 SCALE_LIMIT = 0.6
 """Size in units of the triangle that costs a splat nothing."""
@@ -75,14 +78,14 @@ def lip_loss(
     tracked: Tensor,  # (..., T, L, 3) metres
     valid: Tensor | None = None,  # (..., T) bool: tracked frames
 ) -> Tensor:  # ()
-    """Mean distance of the lip landmarks (what LMD measures, before rendering) and of their gaps, in units of LIP_UNIT.
+    """Mean distance of the lip landmarks (what LMD measures, before rendering) and of their gaps, in units of RIM_UNIT.
 
     Expression coefficients can stand for one another; the lips they make cannot. Nor is it the same whether both lips
     are a millimetre too high or one of them: the second parts them on a p, b or m, so the gap counts apart.
     """
     distance = _length(points - tracked).mean(-1)
     wrong_gap = _length(lip_gap(points) - lip_gap(tracked)).mean(-1)
-    return weighted_mean(distance + wrong_gap, valid) / LIP_UNIT
+    return weighted_mean(distance + wrong_gap, valid) / RIM_UNIT
 
 
 def lip_gap(
@@ -90,6 +93,26 @@ def lip_gap(
 ) -> Tensor:  # (..., 3, 3) from each lower inner point to the upper one facing it
     """Give the opening between the inner lips."""
     return points[..., _UPPER_INNER, :] - points[..., _LOWER_INNER, :]
+
+
+def lid_loss(
+    points: Tensor,  # (..., T, 12, 3) metres, predicted lid landmarks
+    tracked: Tensor,  # (..., T, 12, 3) metres
+    valid: Tensor | None = None,  # (..., T) bool: tracked frames
+) -> Tensor:  # ()
+    """Mean error of the opening between the lids, in units of RIM_UNIT.
+
+    A blink is a few frames of one channel among many, too little of any mean over channels for a network to learn it.
+    """
+    error = _length(lid_gap(points) - lid_gap(tracked)).mean(-1)
+    return weighted_mean(error, valid) / RIM_UNIT
+
+
+def lid_gap(
+    points: Tensor,  # (..., 12, 3) lid landmarks
+) -> Tensor:  # (..., 4, 3) from each lower point to the upper one facing it, right eye first
+    """Give the opening between the lids."""
+    return points[..., _UPPER_LID, :] - points[..., _LOWER_LID, :]
 
 
 def _length(vectors: Tensor) -> Tensor:  # (..., 3) -> (...)

@@ -1,4 +1,4 @@
-"""The lip landmarks of one person as a function of expression and jaw: a few vertices instead of the whole head."""
+"""Lips or lids of one person as a function of expression and jaw: a few vertices instead of the whole head."""
 
 from dataclasses import dataclass
 
@@ -12,41 +12,44 @@ from emotag.head.tree import JOINTS
 MOUTH_68 = slice(48, 68)
 """iBUG-68: outer and inner lips."""
 
+EYES_68 = slice(36, 48)
+"""iBUG-68: the rims of the right eye's lids, then of the left's."""
+
 _JAW = JOINTS.index("jaw")
 _JAW_FEATURES = slice(9 * (_JAW - 1), 9 * _JAW)  # rows of the pose basis
 
 
 @dataclass(frozen=True)
-class Lips:
-    """What the lip landmarks need of a person's head. Corners: the three vertices of each landmark's triangle."""
+class FacePart:
+    """What L of the 68 landmarks need of a person's head. Corners: the three vertices of each landmark's triangle."""
 
-    rest: Tensor  # (20·3, 3) metres: corners of the shaped template
-    expression_basis: Tensor  # (E, 20·3, 3)
-    jaw_basis: Tensor  # (9, 20·3, 3) correctives of (R_jaw − I)
-    jaw_weight: Tensor  # (20·3,) skinning weight of the jaw
+    rest: Tensor  # (L·3, 3) metres: corners of the shaped template
+    expression_basis: Tensor  # (E, L·3, 3)
+    jaw_basis: Tensor  # (9, L·3, 3) correctives of (R_jaw − I)
+    jaw_weight: Tensor  # (L·3,) skinning weight of the jaw
     jaw_joint: Tensor  # (3,) metres
-    weights: Tensor  # (20, 3) barycentric
+    weights: Tensor  # (L, 3) barycentric
 
     @staticmethod
-    def of(head: HeadModel, shape: Tensor) -> "Lips":
-        """Cut the lip landmarks out of a head of this shape (S,)."""
-        corners = head.faces[head.landmarks68.triangles[MOUTH_68]].flatten()
+    def of(head: HeadModel, shape: Tensor, rows: slice) -> "FacePart":
+        """Cut these rows of the 68 landmarks out of a head of this shape (S,)."""
+        corners = head.faces[head.landmarks68.triangles[rows]].flatten()
         shaped = head.shaped(shape)
-        return Lips(
+        return FacePart(
             shaped[corners],
             head.expression_basis[:, corners],
             head.pose_basis[_JAW_FEATURES][:, corners],
             head.skinning[corners, _JAW],
             head.joint_regressor[_JAW] @ shaped,
-            head.landmarks68.weights[MOUTH_68],
+            head.landmarks68.weights[rows],
         )
 
     def points(
         self,
         expression: Tensor,  # (..., E)
         jaw: Tensor,  # (..., 3) axis-angle, radians
-    ) -> Tensor:  # (..., 20, 3) metres, the head's own frame
-        """Give the lip landmarks of a head that does not turn: `HeadModel.vertices` at these points."""
+    ) -> Tensor:  # (..., L, 3) metres, the head's own frame
+        """Give the landmarks of a head that does not turn: `HeadModel.vertices` at these points."""
         change = axis_angle_to_matrix(jaw) - torch.eye(3, dtype=jaw.dtype, device=jaw.device)
         count = len(self.rest)
         offset = expression @ self.expression_basis.flatten(1) + change.flatten(-2) @ self.jaw_basis.flatten(1)
