@@ -19,20 +19,32 @@ class Unmeasured:
     reason: str  # "lacks …", "switched off …"
 
 
+_SHA256 = {
+    "alexnet-owt-7be5be79.pth": "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+    "alex.pth": "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+    "syncnet_v2.model": "961e8696f888fce4f3f3a6c3d5b3267cf5b343100b238e79b2659bff2c605442",
+}
+"""Of the publishers' files, under their names; a file of another name is somebody's own."""
+
+
 def _lpips_needs(settings: LpipsSettings) -> tuple[Need, ...]:
+    backbone, linear = settings.backbone_file(), settings.linear_file()
     return (
-        Need("file", str(settings.backbone_file()), "AlexNet's ImageNet weights", "BSD-3-Clause (torchvision)",
-             "torchvision's alexnet", 233, "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"),
-        Need("file", str(settings.linear_file()), "LPIPS' linear weights", "BSD-2-Clause",
+        Need("file", str(backbone), "AlexNet's ImageNet weights", "BSD-3-Clause (torchvision)",
+             "torchvision's alexnet", 244, "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+             _SHA256.get(backbone.name)),
+        Need("file", str(linear), "LPIPS' linear weights", "BSD-2-Clause",
              "weights/v0.1/alex.pth of github.com/richzhang/PerceptualSimilarity", 0.006,
-             "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/alex.pth"),
+             "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/alex.pth",
+             _SHA256.get(linear.name)),
     )  # fmt: skip
 
 
 def _sync_needs(settings: SyncSettings) -> tuple[Need, ...]:
     return (
-        Need("file", str(settings.weights), "SyncNet's weights", "MIT", "github.com/joonson/syncnet_python", 52,
-             "https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model"),
+        Need("file", str(settings.weights), "SyncNet's weights", "MIT", "github.com/joonson/syncnet_python", 54,
+             "https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model",
+             _SHA256.get(settings.weights.name)),
     )  # fmt: skip
 
 
