@@ -21,14 +21,16 @@ _SHOWN = 10
 
 
 def action_units(clip: Annotated[str, typer.Option(help="Name of a clip in params.yaml.")]) -> None:
-    """Measure action units; where they are told above the person's rest, that is read off the reference clip too."""
+    """Measure action units; where they are told above the person's rest, that is read off the reference clip."""
     workspace, settings = Workspace(), load_settings()
     engine = make_action_units(settings.action_units)
     reference = settings.person(settings.clip(clip).identity).reference
-    names = [clip, reference] if engine.above_rest and reference != clip else [clip]
-    levels = [engine.read(face_clip(workspace, name, "action units")) for name in names]
-    neutral = engine.neutral(levels)
-    intensities = engine.intensities(levels[0], neutral)
+    levels = resting = engine.read(face_clip(workspace, clip, "action units"))
+    # One rest for all clips of a person: one that a clip takes part in swallows what the clip shows throughout.
+    if engine.above_rest and reference != clip:
+        resting = engine.read(face_clip(workspace, reference, "action units"))
+    neutral = engine.neutral([resting])
+    intensities = engine.intensities(levels, neutral)
 
     target = workspace.file("action_units", clip, "parquet")
     columns = {name: intensities[:, index] for index, name in enumerate(COLUMNS)}
@@ -38,10 +40,10 @@ def action_units(clip: Annotated[str, typer.Option(help="Name of a clip in param
         "version": engine.version,
         "weights": engine.weights,
         "settings": settings.action_units.model_dump(mode="json"),
-        **levels[0].note,
+        **levels.note,
     }
     if engine.above_rest:
-        note |= {"rest_from": names, "neutral": dict(zip(COLUMNS, neutral.round(4).tolist()))}
+        note |= {"rest_from": reference, "neutral": dict(zip(COLUMNS, neutral.round(4).tolist()))}
     write_table(target, frame_table(clip, {**columns, "valid": valid}), note)
     shown = spread(len(intensities), _SHOWN)
     images = list(frames_at(workspace.file("crop", clip, "mp4"), shown))
@@ -51,8 +53,8 @@ def action_units(clip: Annotated[str, typer.Option(help="Name of a clip in param
         f"action units {clip}",
         [
             ("frames", f"{len(intensities)}, {int((~valid).sum())} without a face"),
-            ("engine", f"{engine.name} {levels[0].note.get('mode', '')}".strip()),
-            ("rest read off", ", ".join(names) if engine.above_rest else "–"),
+            ("engine", f"{engine.name} {levels.note.get('mode', '')}".strip()),
+            ("rest read off", reference if engine.above_rest else "–"),
             ("strongest", ", ".join(f"AU{ACTION_UNITS[i]} {np.nanmean(intensities[:, i]):.1f}" for i in strongest)),
             ("file", target),
         ],

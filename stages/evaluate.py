@@ -111,7 +111,7 @@ def _score(
 ) -> Evaluation:
     clip, reference = entry.clip, settings.person(entry.identity).reference
     truth_video = workspace.file("crop", clip, "mp4")
-    versions = {TRUTH: Version(truth_video, clip, Known.of(workspace, clip, reference))}
+    versions = {TRUTH: Version(truth_video, clip, Known.of(workspace, clip))}
     versions |= {what: Version(video, f"{clip}-{what.replace(' ', '-')}") for what, video in rendered.items()}
     readings = scorer.read(versions, waveform)
     energy_db = column(read_table(workspace.file("audio", clip, "parquet")), "energy_db")

@@ -21,16 +21,11 @@ class Known:
     points: np.ndarray  # (T, 468, 3) pixels of the crop
     valid: np.ndarray  # (T,) bool
     units: np.ndarray  # (T, 17) intensities; NaN where not valid
-    rest: np.ndarray | None  # (17,) the level above which they stand; None where the engine has no such thing
-    person_rest: np.ndarray | None  # (17,) likewise, of the person's reference clip alone: the same for all clips
+    rest: np.ndarray | None  # (17,) the person's level above which they stand; None where the engine has no such thing
     emotions: np.ndarray  # (T, 7); NaN where not valid
 
     @staticmethod
-    def of(
-        workspace: Workspace,
-        clip: str,
-        reference: str,  # of the clip's person
-    ) -> "Known":
+    def of(workspace: Workspace, clip: str) -> "Known":
         """Read the tables. Raises InputError when one is missing."""
         landmarks = read_table(workspace.file("landmarks", clip, "parquet"))
         units_file = workspace.file("action_units", clip, "parquet")
@@ -41,7 +36,6 @@ class Known:
             column(landmarks, "valid"),
             np.where(column(units, "valid")[:, None], intensities, np.nan),
             _rest(units_file),
-            _rest(workspace.file("action_units", reference, "parquet")),
             np.stack([column(emotions, name) for name in EMOTION_COLUMNS], axis=1),
         )
 

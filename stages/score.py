@@ -178,7 +178,7 @@ def _known(workspace: Workspace, scorer: Scorer, own: str | None) -> Known | Non
     clips = scorer.settings.clips
     if own is None or own not in clips:
         return None
-    return Known.of(workspace, own, scorer.settings.person(clips[own].identity).reference)
+    return Known.of(workspace, own)
 
 
 def _measure(

@@ -19,7 +19,7 @@ from emotag.metrics.readings import Portraits, Readings
 from emotag.metrics.settings import MetricSettings
 from emotag.metrics.sync_score import SyncScore
 from emotag.perception.action_units.engines import make_action_units
-from emotag.perception.action_units.protocol import COLUMNS, ActionUnitEngine, ActionUnitSettings, FaceClip, Levels
+from emotag.perception.action_units.protocol import COLUMNS, ActionUnitEngine, ActionUnitSettings, FaceClip
 from emotag.perception.detection.blazeface import BlazeFace
 from emotag.perception.emotion.engines import make_emotion
 from emotag.perception.emotion.protocol import EmotionEngine, Sources
@@ -86,9 +86,8 @@ class Scorer:
     ) -> dict[str, Readings]:
         """Read every version of the clip; what is known of one is not read again."""
         clips = {what: self._look(version, what) for what, version in versions.items()}
-        levels = self._levels(clips, versions[TRUTH].known)
-        units = self._units(clips, levels, versions[TRUTH].known)
-        emotions = self._emotions(clips, levels, units, versions[TRUTH].known)
+        units = self._units(clips, versions[TRUTH].known)
+        emotions = self._emotions(clips, units, versions[TRUTH].known)
         wanted = chosen_frames(clips[TRUTH].valid)
         found = {}
         for what, clip in clips.items():
@@ -138,53 +137,29 @@ class Scorer:
         series = track_landmarks(frames, self.detector, self.landmarker, self.iris, self.settings.landmarks)
         return FaceClip(version.name, version.video, series.points, series.valid, images)
 
-    def _levels(self, clips: Mapping[str, FaceClip], truth: Known | None) -> dict[str, Levels]:
-        """Read action units before any rest is taken off; the truth's only where its table does not do."""
-        if isinstance(self.units, Unmeasured):
-            return {}
-        told = truth is not None and not self._felt_above_rest(truth)
-        return {what: self.units.read(clip) for what, clip in clips.items() if what != TRUTH or not told}
-
-    def _units(
-        self, clips: Mapping[str, FaceClip], levels: Mapping[str, Levels], truth: Known | None
-    ) -> dict[str, Intensities]:
-        """Give intensities, all versions' above the rest of the true clip."""
+    def _units(self, clips: Mapping[str, FaceClip], truth: Known | None) -> dict[str, Intensities]:
+        """Give intensities, all versions' above the true person's rest; what is known is not read again."""
         if isinstance(self.units, Unmeasured):
             return {what: np.full((len(clip.valid), len(COLUMNS)), np.nan) for what, clip in clips.items()}
-        rest = truth.rest if truth is not None else self.units.neutral([levels[TRUTH]])
+        known = {} if truth is None else {TRUTH: truth.units}
+        levels = {what: self.units.read(clip) for what, clip in clips.items() if what not in known}
+        rest = self.units.neutral([levels[TRUTH]]) if truth is None else truth.rest
         if rest is None and self.units.above_rest:
             raise InputError("the truth's table of action units does not say above which rest; run its stage again")
-        found = {what: self.units.intensities(level, rest) for what, level in levels.items()}
-        return found if truth is None else found | {TRUTH: truth.units}
+        return known | {what: self.units.intensities(level, rest) for what, level in levels.items()}
 
     def _emotions(
         self,
         clips: Mapping[str, FaceClip],
-        levels: Mapping[str, Levels],
         units: Mapping[str, Intensities],
         truth: Known | None,
     ) -> dict[str, np.ndarray]:  # (T, 7) each
-        """Ask the teacher.
-
-        A rest that a clip's own frames take part in swallows an expression that the clip holds throughout, and no two
-        tests could be compared. So a teacher of action units gets them above the rest of the person's reference clip.
-        """
+        """Ask the teacher; what it said of the truth is known."""
         if isinstance(self.emotion, Unmeasured):
             return {}
-        felt = dict(units)
-        known = {}
-        if truth is not None and self._felt_above_rest(truth) and not isinstance(self.units, Unmeasured):
-            felt = {what: self.units.intensities(level, truth.person_rest) for what, level in levels.items()}
-        elif truth is not None:
-            known = {TRUTH: truth.emotions}
+        known = {} if truth is None else {TRUTH: truth.emotions}
         asked = [what for what in clips if what not in known]
-        return known | {what: self.emotion.read(_sources(clips[what], felt[what], what)) for what in asked}
-
-    def _felt_above_rest(self, truth: Known) -> bool:
-        """Tell whether the teacher reads action units that stand above a person's rest."""
-        if isinstance(self.units, Unmeasured) or isinstance(self.emotion, Unmeasured):
-            return False
-        return self.units.above_rest and not self.emotion.looks and truth.person_rest is not None
+        return known | {what: self.emotion.read(_sources(clips[what], units[what], what)) for what in asked}
 
     def _portraits(self, clip: FaceClip, wanted: np.ndarray) -> Portraits:
         """Embed single frames, each by itself; what the engine cannot embed is NaN."""

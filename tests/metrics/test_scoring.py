@@ -1,6 +1,5 @@
 """The engines of an evaluation: one rest for all versions, and words for what is not there."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -67,47 +66,42 @@ def clips() -> dict[str, FaceClip]:
     return {TRUTH: face("2"), "avatar": face("5", seen=4)}
 
 
-def known(person_rest: float | None = 1.5) -> Known:
-    """The truth's tables: 0.5 above a rest of 1.5 that the clip took part in."""
-    rest = None if person_rest is None else np.full(17, person_rest)
+def known(rest: float | None = 1.5) -> Known:
+    """The truth's tables: 0.5 above the person's rest."""
     points, valid = np.zeros((FRAMES, 468, 3)), np.ones(FRAMES, bool)
-    return Known(points, valid, np.full((FRAMES, 17), 0.5), np.full(17, 1.5), rest, np.full((FRAMES, 7), 1 / 7))
+    level = None if rest is None else np.full(17, rest)
+    return Known(points, valid, np.full((FRAMES, 17), 0.5), level, np.full((FRAMES, 7), 1 / 7))
 
 
 def test_every_version_stands_above_the_true_persons_rest() -> None:
     made = scorer(Units(), Unmeasured("lacks it"), Unmeasured("lacks it"))
-    levels = made._levels(clips(), None)
-    found = made._units(clips(), levels, None)
+    found = made._units(clips(), None)
     np.testing.assert_array_equal(found["avatar"][:, AU12], [3, 3, 3, 3, np.nan, np.nan])
     assert not found[TRUTH].any()
-    assert not made._emotions(clips(), levels, found, None)[TRUTH].any()
+    assert not made._emotions(clips(), found, None)[TRUTH].any()
 
 
 def test_what_is_known_of_the_truth_is_taken_from_its_tables() -> None:
     made = scorer(Units(), Unmeasured("lacks it"), Unmeasured("lacks it"), Teacher(looks=True))
-    levels = made._levels(clips(), known())
-    assert set(levels) == {"avatar"}, "a teacher of pictures needs no levels of the truth"
-    found = made._units(clips(), levels, known())
+    found = made._units(clips(), known())
     assert np.all(found[TRUTH] == 0.5) and np.nanmax(found["avatar"]) == 3.5
-    emotions = made._emotions(clips(), levels, found, known())
+    emotions = made._emotions(clips(), found, known())
     assert np.all(emotions[TRUTH] == 1 / 7) and np.all(emotions["avatar"] == 7)
 
 
-def test_a_teacher_of_action_units_reads_all_above_the_reference_clips_rest() -> None:
+def test_a_teacher_of_action_units_reads_them_above_the_persons_rest() -> None:
     made = scorer(Units(), Unmeasured("lacks it"), Unmeasured("lacks it"))
-    truth = known(person_rest=0.25)
-    levels = made._levels(clips(), truth)
-    found = made._units(clips(), levels, truth)
-    emotions = made._emotions(clips(), levels, found, truth)
-    assert np.all(found[TRUTH] == 0.5), "AUE still stands above the clip's own rest"
-    assert np.all(emotions[TRUTH] == 1.75) and np.nanmax(emotions["avatar"]) == 4.75
+    truth = known(rest=0.25)
+    found = made._units(clips(), truth)
+    emotions = made._emotions(clips(), found, truth)
+    assert np.all(emotions[TRUTH] == 1 / 7) and np.nanmax(emotions["avatar"]) == np.nanmax(found["avatar"]) == 4.75
 
 
 def test_a_table_that_does_not_say_its_rest_is_refused() -> None:
     made = scorer(Units(), Unmeasured("lacks it"), Unmeasured("lacks it"))
-    truth = replace(known(person_rest=None), rest=None)
+    truth = known(rest=None)
     with pytest.raises(InputError, match="above which rest"):
-        made._units(clips(), made._levels(clips(), truth), truth)
+        made._units(clips(), truth)
 
 
 def test_units_that_cannot_be_read_have_no_number() -> None:
@@ -116,7 +110,7 @@ def test_units_that_cannot_be_read_have_no_number() -> None:
     assert isinstance(units, Unmeasured) and "none of renders" in units.reason
     made = scorer(units, Unmeasured("lacks it"), Unmeasured("lacks it"))
     one = {TRUTH: face("2")}
-    found = made._units(one, made._levels(one, None), None)[TRUTH]
+    found = made._units(one, None)[TRUTH]
     assert np.isnan(found).all() and found.shape == (FRAMES, 17)
     assert set(made.lacking({})) == {"AUE", "LPIPS", "Sync"}
 
