@@ -83,9 +83,11 @@ def bring_vhap(project: Path) -> None:
     settings = VhapSettings()
     checkout, python = project / settings.checkout, project / settings.python
     for name in ("preprocess_video", "track", "export_as_nerf_dataset"):
-        lay(PROGRAMS / f"vhap_{name}.py", checkout / "vhap" / f"{name}.py")
-    for name in ("flame2023.pkl", "FLAME_masks.pkl"):
-        lay(project / "models" / "flame" / name, checkout / "asset" / "flame" / name)
+        (checkout / "vhap").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PROGRAMS / f"vhap_{name}.py", checkout / "vhap" / f"{name}.py")
+    (checkout / "asset" / "flame").mkdir(parents=True)
+    for name in ("flame2023.pkl", "FLAME_masks.pkl"):  # 50 MB need not be there twice
+        (checkout / "asset" / "flame" / name).hardlink_to(project / "models" / "flame" / name)
     write_program(python, f'#!/bin/sh\nexec {sys.executable} "$@"\n')
 
 
@@ -131,8 +133,3 @@ def write_program(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True)
     path.write_text(text)
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
-
-
-def lay(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)

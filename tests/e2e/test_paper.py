@@ -45,7 +45,6 @@ SIZES = {
 }
 """What is smaller than in the paper; each a number, none a choice of engine."""
 
-
 STAGE = (sys.executable, "-m")
 
 
@@ -81,8 +80,10 @@ def left_behind(folder: str, names: list[str]) -> set[str]:
 
 @pytest.fixture(scope="session")
 def paper(smoke: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project, run once for all workers of pytest-xdist; not to be changed. `refused.txt` is what it said before
-    anything was brought."""
+    """The project, run once for all workers of pytest-xdist; not to be changed.
+
+    Its `refused.json` is what became of it before anything was brought.
+    """
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "paper"
     with held(folder.with_suffix(".lock")):
@@ -90,7 +91,9 @@ def paper(smoke: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(smoke, folder, symlinks=True, ignore=left_behind)
             write_params(folder)
-            refused = attempt(folder, *COMMAND, "repro")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("TORCH_HOME", str(folder))  # whatever this machine has in torch's cache
+                refused = attempt(folder, *COMMAND, "repro")
             made = sorted(str(path.relative_to(folder)) for path in (folder / "data").iterdir())
             note = {"code": refused.returncode, "told": refused.stdout + refused.stderr, "data": made}
             (folder / "refused.json").write_text(json.dumps(note))
