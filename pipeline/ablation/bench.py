@@ -21,23 +21,24 @@ from emotag.errors import InputError
 from pipeline.ablation.known import lay
 from pipeline.params import read_params, write_params
 
-LOCK = "dvc.lock"
+PARAMS, LOCK = "params.yaml", "dvc.lock"
 LINKED = ("data", "models", "reports")
 """Folders that stages write into; git holds nothing of them."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A clone of the project at `root`."""
+    """A clone of the project at `root`, with its code as it was when the bench was made."""
 
     root: Path
     folder: Path
+    kept: Mapping[str, bytes]  # the files that an ablation changes, as they were
 
     @staticmethod
     def make(root: Path, folder: Path, cache: Path) -> "Bench":
         """Clone the project into `folder`, which is replaced; `cache` is DVC's.
 
-        Raises InputError when git cannot.
+        Raises InputError when git cannot, or nothing has been run yet.
         """
         remove(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -46,25 +47,25 @@ class Bench:
         text = local.read_text(encoding="utf-8") if local.is_file() else ""
         (folder / ".dvc").mkdir(exist_ok=True)
         (folder / ".dvc" / "config.local").write_text(_with_cache(text, cache), encoding="utf-8")
-        return Bench(root, folder)
+        _lay_working_tree(root, folder)
+        read_lock(root)
+        return Bench(root, folder, {name: (root / name).read_bytes() for name in (PARAMS, LOCK)})
 
     def prepare(self, changes: Mapping[str, Any], checkpoints: Path) -> None:
-        """Make it as the project is now, with the changes in params.yaml; checkpoints are kept in that folder."""
+        """Make it as the project is, with the changes in params.yaml; checkpoints are kept in that folder."""
+        for name, content in self.kept.items():
+            remove(self.folder / name)
+            (self.folder / name).write_bytes(content)
         for name in LINKED:
             remove(self.folder / name)
-        git(self.folder, "reset", "--quiet", "--hard")
-        git(self.folder, "clean", "--quiet", "--force", "-d")
-        self._lay_working_tree()
-        shutil.copy2(self.root / LOCK, self.folder / LOCK)
-        for name in LINKED:
             if (self.root / name).is_dir():
                 link(self.root / name, self.folder / name)
         checkpoints.mkdir(parents=True, exist_ok=True)
         remove(self.folder / "checkpoints")
         (self.folder / "checkpoints").symlink_to(checkpoints.resolve())
-        params = read_params(self.folder / "params.yaml")
+        params = read_params(self.folder / PARAMS)
         lay(params, changes)
-        write_params(self.folder / "params.yaml", params)
+        write_params(self.folder / PARAMS, params)
 
     def hand_over(self, experiment: str) -> None:
         """Put the experiment that DVC has saved here into the project's git, where `dvc exp` shows it."""
@@ -72,16 +73,6 @@ class Bench:
         for ref in listed.splitlines():
             if ref.rsplit("/", 1)[-1] == experiment:
                 git(self.root, "fetch", "--quiet", str(self.folder), f"+{ref}:{ref}")
-
-    def _lay_working_tree(self) -> None:
-        """Copy what git tracks or would track; remove what is tracked and not there any more."""
-        for name in _listed(self.root):
-            source, target = self.root / name, self.folder / name
-            if source.is_symlink() or source.is_file():
-                _copy(source, target)
-        for name in _listed(self.folder):
-            if not os.path.lexists(self.root / name):
-                (self.folder / name).unlink(missing_ok=True)
 
 
 def require_git(root: Path) -> None:
@@ -144,6 +135,17 @@ def git(folder: Path, *arguments: str) -> str:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["no output"]
         raise InputError(f"git {arguments[0]}: {lines[-1]}")
     return done.stdout
+
+
+def _lay_working_tree(root: Path, folder: Path) -> None:
+    """Copy what git tracks or would track; remove what is tracked and not there any more."""
+    for name in _listed(root):
+        source = root / name
+        if source.is_symlink() or source.is_file():
+            _copy(source, folder / name)
+    for name in _listed(folder):
+        if not os.path.lexists(root / name):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _listed(folder: Path) -> list[str]:
