@@ -84,6 +84,7 @@ def ablate(
         todo = [one for one in plan if one.state != "current"]
         failed = _run(table, todo, jobs, tell) if todo else []
         done = [one.name for one in plan if one.name not in failed]
+        result.mark(root, _keys(root, table))
         _show(root, done)
         tell(f"{len(plan) - len(todo)} current, {len(todo) - len(failed)} run, {len(failed)} failed; {result.FOLDER}/")
         return _FAILED if failed else 0
@@ -106,6 +107,14 @@ def _table(root: Path, names: Sequence[str], tests: Sequence[str], tell: Callabl
     people = dict.fromkeys(settings.test(test).identity for test in used)
     stages = ("pretrain", *(f"adapt@{name}" for name in people), *(f"evaluate@{test}" for test in used))
     return Table(root, ablations, changes, used, stages)
+
+
+def _keys(root: Path, table: Table) -> dict[str, str]:
+    """Give the keys that the results of all ablations have when they are current, on the table's tests."""
+    every = _table(root, (), table.tests, lambda line: None)
+    lock = read_lock(root)
+    changes = {FULL: {}, **every.changes}
+    return {name: result.key_of(lock, table.stages, changed) for name, changed in changes.items()}
 
 
 def _plan(table: Table) -> list[Planned]:

@@ -2,7 +2,7 @@
 
     {"name", "title", "description", "paper": row of Table 5 or null, "moves": metric, "changes": {setting: value},
      "experiment": name for `dvc exp`, "key": digest of all that the result follows from, "created": ISO time,
-     "seconds": of the whole run or null,
+     "seconds": of the whole run or null, "current": false once something that it follows from has changed,
      "tests": [{"test", "clip", "frames", "metrics", …}],  as in reports/metrics/<test>.json
      "metrics":    {metric: {"mean", "low", "high", "frames"}},  pooled over the tests, 95 % bootstrap intervals
      "full":       {metric: the same},   of the full model on the same tests
@@ -67,6 +67,15 @@ def is_current(root: Path, name: str, key: str) -> bool:
     return content.get("key") == key and all((_frames(root, name, test)).is_file() for test in tests)
 
 
+def mark(root: Path, keys: Mapping[str, str]) -> None:
+    """Write into every result whether it is current; `keys` are those of today. What is no ablation any more is not."""
+    for path in sorted((root / FOLDER).glob("*.json")):
+        content = read_json(path)
+        current = path.stem in keys and is_current(root, path.stem, keys[path.stem])
+        if content.get("current") != current:
+            write_json(path, content | {"current": current})
+
+
 def collect(source: Path, root: Path, name: str, tests: Sequence[str]) -> list[dict[str, Any]]:
     """Copy the tests' frames out of the workspace `source`; give the entries of its metrics files.
 
@@ -107,6 +116,7 @@ def write_result(
         "key": key,
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         "seconds": seconds,
+        "current": True,
         "tests": [{k: v for k, v in entry.items() if k not in ("training", "identity")} for entry in entries],
         "training": {entry["identity"]: entry["training"] for entry in entries},
     }

@@ -72,7 +72,7 @@ def test_the_table(project: Path) -> None:
 
 
 def test_only_what_is_out_of_date_runs_again(project: Path) -> None:
-    assert ablate(project, "no-gate", "--tests", "one").returncode == 0
+    assert ablate(project, "no-gate", "no-score", "--tests", "one").returncode == 0
     ran = len(log(project))
     params = project / "params.yaml"
     params.write_text(params.read_text().replace("frames: 1200", "frames: 1100"))  # of adapt
@@ -82,6 +82,7 @@ def test_only_what_is_out_of_date_runs_again(project: Path) -> None:
     assert ablate(project, "no-gate", "--tests", "one").returncode == 0
     # The full model's two stages, and the same two of the ablation: its pretraining is in the cache.
     assert log(project)[ran:] == ["adapt@own", "evaluate@one"] * 2
+    assert [result(project, name)["current"] for name in ("full", "no-gate", "no-score")] == [True, True, False]
 
 
 def test_an_interrupt_leaves_no_process_and_no_bench(project: Path) -> None:
