@@ -87,6 +87,8 @@ def _row(result: Result | None, paper: str | None, metrics: Sequence[str]) -> Ab
     description = str(found.get("description") or "")
     if result is not None and paper == _FULL:
         words, description = "", ""
+    if found.get("current") is False:
+        words = f"{words} (out of date: `emotag ablate` runs it again)".strip()
     return AblationRow(title, description, cells, words, holds, _difference(found), result is not None)
 
 

@@ -59,3 +59,10 @@ def test_verdicts_say_when_nothing_is_sure():
 def test_the_full_model_has_no_verdict():
     full = result("full", "full", moves=None, verdict=None, difference={})
     assert ablation_table([full]).rows[0].verdict == ""
+
+
+def test_a_result_of_something_older_says_so():
+    row = next(row for row in ablation_table([result("x", "w/o gate", current=False)]).rows if row.ours)
+    assert "out of date" in row.verdict
+    row = next(row for row in ablation_table([result("x", "w/o gate", current=True)]).rows if row.ours)
+    assert "out of date" not in row.verdict
