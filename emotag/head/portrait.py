@@ -61,14 +61,14 @@ def portrait(
     template = model.template.cpu().double().numpy()
     colours = vertex_colours(model)
     soft = np.stack([_soft_mask(model, name) for name in ("scalp", "lips")], axis=1)
+    values = np.concatenate((colours, template, soft), axis=1)  # gathered together: that is most of the work
     eyes = [model.regions[side].cpu().numpy() for side in ("left_eye", "right_eye") if side in model.regions]
 
     def paint(raster: Raster) -> np.ndarray:
-        colour = interpolate(raster, faces, colours)
-        rest = interpolate(raster, faces, template)
+        colour, rest, amounts = np.split(interpolate(raster, faces, values), (3, 6), axis=1)
         seen = faces[raster.triangles[raster.hit], 0]
         inner = np.isin(seen, model.regions["mouth_interior"].cpu().numpy())
-        for amount, tint in zip(interpolate(raster, faces, soft).T, (HAIR, LIPS)):
+        for amount, tint in zip(amounts.T, (HAIR, LIPS)):
             weight = np.where(inner, 0, np.clip((amount - 0.5) * _MASK_SHARPNESS + 0.5, 0, 1))[:, None]
             colour += weight * (np.array(tint) - colour)
         for eye in eyes:

@@ -1,16 +1,22 @@
 """A contact sheet that shows at a glance what a head model can do and where its landmarks are."""
 
+from collections.abc import Callable
+from functools import partial
+
 import cv2
 import numpy as np
 import torch
 
-from emotag.head.mesh_render import View, render
+from emotag.head.mesh_render import Raster, View, render
 from emotag.head.model import HeadModel, LandmarkEmbedding
 from emotag.head.portrait import portrait
 
+Tile = Callable[..., np.ndarray]
+"""`_tile` of one model: (vertices, caption, yaw, …) to a picture."""
+
 _TILE = 300
 _COLUMNS = 6
-_SUPERSAMPLING = 3
+_SUPERSAMPLING = 2
 _CAPTION = 26
 _DOT = (20, 60, 230)
 _JAW_OPEN = 0.40
@@ -34,24 +40,26 @@ _NAMED: tuple[tuple[str, dict[str, float], float, tuple[float, float]], ...] = (
 
 def contact_sheet(model: HeadModel) -> np.ndarray:  # (H, W, 3) uint8 RGB
     """Neutral from around, landmarks, identities at ±2 and random, and expressions (named or the first modes)."""
-    tiles = _neutral(model) + _identities(model) + _expressions(model)
+    paint = portrait(model, model.landmarks68.points(model.template, model.faces).double().numpy())
+    tile = partial(_tile, model, paint)
+    tiles = _neutral(model, tile) + _identities(model, tile) + _expressions(model, tile)
     rows = [np.hstack(tiles[start : start + _COLUMNS]) for start in range(0, len(tiles), _COLUMNS)]
     return np.vstack(rows)
 
 
-def _neutral(model: HeadModel) -> list[np.ndarray]:
+def _neutral(model: HeadModel, tile: Tile) -> list[np.ndarray]:
     vertices = _pose(model)
     return [
-        _tile(model, vertices, "neutral", 0.0),
-        _tile(model, vertices, "three quarters", 40.0),
-        _tile(model, vertices, "side", 90.0),
-        _tile(model, vertices, "back", 180.0),
-        _tile(model, vertices, "iBUG 68", 12.0, marks=model.landmarks68, close=True),
-        _tile(model, vertices, "Face Mesh 468", -12.0, marks=model.landmarks468, close=True),
+        tile(vertices, "neutral", 0.0),
+        tile(vertices, "three quarters", 40.0),
+        tile(vertices, "side", 90.0),
+        tile(vertices, "back", 180.0),
+        tile(vertices, "iBUG 68", 12.0, marks=model.landmarks68, close=True),
+        tile(vertices, "Face Mesh 468", -12.0, marks=model.landmarks468, close=True),
     ]
 
 
-def _identities(model: HeadModel) -> list[np.ndarray]:
+def _identities(model: HeadModel, tile: Tile) -> list[np.ndarray]:
     shapes = []
     for mode, sign in ((0, 2.0), (0, -2.0)):
         shape = torch.zeros(model.n_shape)
@@ -59,23 +67,23 @@ def _identities(model: HeadModel) -> list[np.ndarray]:
         shapes.append((f"shape {mode} = {sign:+.0f}", shape))
     generator = torch.Generator().manual_seed(4)
     shapes += [(f"random person {index}", torch.randn(model.n_shape, generator=generator)) for index in range(1, 5)]
-    return [_tile(model, _pose(model, shape=shape), name, 20.0) for name, shape in shapes]
+    return [tile(_pose(model, shape=shape), name, 20.0) for name, shape in shapes]
 
 
-def _expressions(model: HeadModel) -> list[np.ndarray]:
+def _expressions(model: HeadModel, tile: Tile) -> list[np.ndarray]:
     tiles = []
     if not model.expression_names:
-        tiles.append(_tile(model, _pose(model, jaw=_JAW_OPEN), "jaw open", 15.0, close=True))
+        tiles.append(tile(_pose(model, jaw=_JAW_OPEN), "jaw open", 15.0, close=True))
         for mode in range(min(5, model.n_expression)):
             expression = torch.zeros(model.n_expression)
             expression[mode] = 2.0
-            tiles.append(_tile(model, _pose(model, expression), f"expression {mode} = +2", 15.0, close=True))
+            tiles.append(tile(_pose(model, expression), f"expression {mode} = +2", 15.0, close=True))
         return _filled(tiles)
     for caption, weights, jaw, gaze in _NAMED:
         expression = torch.tensor([_weight(weights, name) for name in model.expression_names])
         neck = (0.0, 0.5, 0.0) if caption == "neck turned" else (0.0, 0.0, 0.0)
         vertices = _pose(model, expression, jaw=jaw, gaze=gaze, neck=neck)
-        tiles.append(_tile(model, vertices, caption, 0.0 if any(neck) else 15.0, close=not any(neck)))
+        tiles.append(tile(vertices, caption, 0.0 if any(neck) else 15.0, close=not any(neck)))
     return _filled(tiles)
 
 
@@ -110,6 +118,7 @@ def _pose(
 
 def _tile(
     model: HeadModel,
+    paint: Callable[[Raster], np.ndarray],  # of the model's portrait
     vertices: torch.Tensor,  # (1, V, 3)
     caption: str,
     yaw: float,  # degrees
@@ -123,7 +132,6 @@ def _tile(
     middle = (low + high) / 2
     extent = float(high[1] - low[1]) * (1.25 if close else 1.12)
     view = View(np.radians(yaw), 0.0, (0.0, middle[1], middle[2] if close else 0.0), 1.2, extent, _TILE)
-    paint = portrait(model, model.landmarks68.points(model.template, model.faces).double().numpy())
     image, raster = render(vertices[0].double().numpy(), faces, paint, view, (0.94, 0.95, 0.96), _SUPERSAMPLING)
     image = np.ascontiguousarray(image)
     if marks is not None:
