@@ -12,7 +12,8 @@ INDEX = ROOT / "docs" / "engines.md"
 def rows() -> dict[str, str]:
     """Give the row of each task."""
     found = {}
-    for line in INDEX.read_text(encoding="utf-8").splitlines():
+    families = INDEX.read_text(encoding="utf-8").partition("## Families")[2]
+    for line in families.splitlines():
         if line.startswith("| `"):
             found |= dict.fromkeys(re.findall(r"`([^`]+)`", line.split("|")[1]), line)
     found.pop("shape")  # follows `track`
