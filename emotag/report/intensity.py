@@ -12,23 +12,30 @@ from emotag.report.chart import Points, interval_chart
 from emotag.report.data import IdentityResult, TestResult
 from emotag.report.figures import Figure
 
-METRIC = "intensity"
-"""e = 1 − p(neutral) as the emotion teacher sees it (EmoTaG Eq. 9), per frame."""
+MEASURES = {"intensity": "mean e", "emotion_probability": "mean p of the acted emotion"}
+"""What the emotion teacher sees per frame: e = 1 − p(neutral) (Eq. 9), which any emotion raises, and the share of
+the one that was acted."""
 
 _PROTOCOLS = ("self", "intensity")  # the person's own voice, in its own language
 
 
 def intensity_figures(identities: Sequence[IdentityResult]) -> list[Figure]:
-    """Give a chart for each person and emotion that was tested at two levels or more."""
+    """Give a chart of each measure for each person and emotion that was tested at two levels or more."""
+    return [figure for metric in MEASURES for figure in _figures(identities, metric)]
+
+
+def _figures(identities: Sequence[IdentityResult], metric: str) -> list[Figure]:
     figures = []
     for identity in identities:
         by_emotion: dict[str, dict[int, list[TestResult]]] = {}
         for test in identity.tests:
             emotion, level = test.summary.get("emotion"), test.summary.get("level")
-            if emotion and level is not None and protocol(test) in _PROTOCOLS and METRIC in (test.frames or {}):
+            if emotion and level is not None and protocol(test) in _PROTOCOLS and metric in (test.frames or {}):
                 by_emotion.setdefault(str(emotion), {}).setdefault(int(level), []).append(test)
         figures += [
-            _figure(f"{identity.name}, {emotion}", levels) for emotion, levels in by_emotion.items() if len(levels) > 1
+            _figure(f"{identity.name}, {emotion}", levels, metric)
+            for emotion, levels in by_emotion.items()
+            if len(levels) > 1
         ]
     return figures
 
@@ -45,21 +52,21 @@ def monotone_note(who: str, intervals: Sequence[Interval]) -> str:
     return f"{who}: {means}, rising ({how})."
 
 
-def _figure(title: str, levels: dict[int, list[TestResult]]) -> Figure:
+def _figure(title: str, levels: dict[int, list[TestResult]], metric: str) -> Figure:
     steps = sorted(levels)
-    versions: dict[str, Version] = {"truth": "truth", "avatar": "avatar"}
+    versions: dict[str, Version] = {"truth": "truth", "avatar": "avatar", "frozen face": "frozen"}
     series, notes = [], []
     for label, version in versions.items():
-        found = [pooled([test.frames or {} for test in levels[step]], METRIC, version=version) for step in steps]
+        found = [pooled([test.frames or {} for test in levels[step]], metric, version=version) for step in steps]
         if not any(one.frames for one in found):
             continue
-        series.append(_points(label, steps, found))
+        series.append(_points(label, version, steps, found))
         notes.append(monotone_note(label.capitalize(), found))
-    chart = interval_chart(series, label=f"Emotion intensity over levels: {title}", x_label="level", y_range=(0, 1.02))
+    chart = interval_chart(series, label=f"{MEASURES[metric]} over levels: {title}", x_label="level", y_range=(0, 1.02))
     legend = [(one.label, one.style) for one in series]
-    return Figure(title, "mean e, 95 % interval", chart, legend, " ".join(notes))
+    return Figure(title, f"{MEASURES[metric]}, 95 % interval", chart, legend, " ".join(notes))
 
 
-def _points(label: str, steps: Sequence[int], found: Sequence[Interval]) -> Points:
+def _points(label: str, style: str, steps: Sequence[int], found: Sequence[Interval]) -> Points:
     means, low, high = (np.array([getattr(one, end) for one in found]) for end in ("mean", "low", "high"))
-    return Points(label, np.array(steps, np.float64), means, low, high, label)
+    return Points(label, np.array(steps, np.float64), means, low, high, style)

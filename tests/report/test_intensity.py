@@ -27,6 +27,18 @@ def test_levels_of_one_emotion_make_a_chart_of_truth_and_avatar():
     assert "Avatar: 0.20 → 0.40 → 0.70, rising (intervals apart)." in figure.note
 
 
+def test_the_share_of_the_acted_emotion_has_a_chart_of_its_own():
+    tests = [at_level(1, 0.2), at_level(3, 0.7)]
+    for test, share in zip(tests, (0.1, 0.6)):
+        noise = np.random.default_rng(0).normal(0, 0.01, 80)
+        test.frames.update({"emotion_probability": share + noise, "emotion_probability_frozen": 0.1 + noise})
+    e, share = intensity_figures([IdentityResult("ada", "synthetic", tests=tests)])
+    assert "mean e," in e.unit and "acted" in share.unit
+    assert share.legend == [("avatar", "avatar"), ("frozen face", "frozen")]
+    assert "Avatar: 0.10 → 0.60, rising (intervals apart)." in share.note
+    assert "Frozen face: 0.10 → 0.10, not rising" in share.note
+
+
 def test_other_voices_single_levels_and_missing_frames_make_none():
     tests = [at_level(1, 0.2), at_level(2, 0.4, "voice"), at_level(2, 0.5, emotion="sad")]
     bare = TestResult("x", {"protocol": "intensity", "emotion": "happy", "level": 3})
