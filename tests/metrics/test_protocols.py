@@ -25,7 +25,8 @@ def test_every_protocol_has_its_cues_as_the_paper_takes_them() -> None:
 
 def test_the_demos_tests_say_what_its_takes_do() -> None:
     settings = load_settings(PARAMS)
-    adapted = settings.takes["mira-adapt"].lines[0]
+    calm, adapted = settings.takes["mira-adapt"].lines
+    assert calm.level == 0, "action units are told from a face at rest"
     for name, test in settings.tests.items():
         take = settings.takes[test.clip]
         line = take.lines[0]
