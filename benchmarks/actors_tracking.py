@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.actors import CHANNELS, rotation_error, vertex_error
-from emotag.actors.performance.lips import LOWER_INNER, UPPER_INNER
 from emotag.actors.performance.phones import Articulation, articulations
+from emotag.head.ibug68 import LOWER_INNER_LIP, UPPER_INNER_LIP
 from emotag.head.model import HeadModel
 from emotag.perception.tracking.observations import Observations
 from emotag.perception.tracking.photometric.tracker import PhotometricTracker
@@ -72,7 +72,7 @@ def lip_gap(track: Track, head: HeadModel) -> np.ndarray:  # (T,) mm, negative w
     still = torch.zeros_like(track.rotation)
     upright = replace(track, rotation=still, translation=still, neck_pose=still)
     points = head.landmarks68.points(upright.vertices(head), head.faces)[..., 1].numpy()
-    return 1000 * (points[:, UPPER_INNER] - points[:, LOWER_INNER]).mean(1)
+    return 1000 * (points[:, UPPER_INNER_LIP] - points[:, LOWER_INNER_LIP]).mean(1)
 
 
 def spoken(phone: str, test: Callable[[Articulation], bool]) -> bool:

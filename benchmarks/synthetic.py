@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from emotag.avatar import FaceMotion, Person, neutral_head, pose_head, render_head
 from emotag.camera import Camera
-from emotag.head.face_part import EYES_68, MOUTH_68, FacePart
+from emotag.head.face_part import FacePart
+from emotag.head.ibug68 import EYES, MOUTH
 from emotag.head.model import HeadModel
 from emotag.head.open_head.assemble import open_head
 from emotag.head.trim import without
@@ -73,8 +74,8 @@ def make_world(size: int, splats: int, frames: int, device: torch.device, seed: 
         person,
         mine,
         [shot(slice(0, frames))],
-        FacePart.of(head, person.shape, MOUTH_68),
-        FacePart.of(head, person.shape, EYES_68),
+        FacePart.of(head, person.shape, MOUTH),
+        FacePart.of(head, person.shape, EYES),
     )
     return World(head, scene, shot(slice(frames, 2 * frames)), camera, torch.arange(48, 68, device=device))
 

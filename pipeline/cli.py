@@ -18,6 +18,9 @@ app = typer.Typer(
     help="A talking avatar of a consenting person from five seconds of video.",
 )
 
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+"""A command whose options, `--help` among them, are told by the function that it calls."""
+
 Consent = Annotated[str, typer.Option(help="Who agreed to what, in words; kept with the avatar. Required.")]
 
 
@@ -143,29 +146,15 @@ def ablate(
     _leave(lambda: ablate_here(Path.cwd(), names or (), jobs, chosen, dry_run=dry_run))
 
 
-@app.command()
-def score(
-    method: Annotated[str, typer.Option(help="Name of the method, as tables show it (InsTaG).")],
-    render: Annotated[Path, typer.Option(help="The method's video.")],
-    truth: Annotated[Path, typer.Option(help="The true video of the same moments, of the same size.")],
-    matte: Annotated[
-        Path | None, typer.Option(help="Video of the true head's matte, green is its alpha (left out: computed).")
-    ] = None,
-    audio: Annotated[Path | None, typer.Option(help="The sound (left out: the true video's).")] = None,
-    phones: Annotated[Path | None, typer.Option(help="Table of the phones in the true video.")] = None,
-    clip: Annotated[str | None, typer.Option(help="Name of the clip (left out: the true video's file name).")] = None,
-    protocol: Annotated[str, typer.Option(help="What the clip varies: self, intensity, voice or language.")] = "self",
-    emotion: Annotated[str | None, typer.Option(help="What the person was asked to show.")] = None,
-    level: Annotated[int | None, typer.Option(min=0, max=3, help="How much of it.")] = None,
-) -> None:
+@app.command(context_settings=PASSED_ON)
+def score(context: typer.Context) -> None:
     """Measure any method's video by the same ruler, and add it to reports/scores/<method>.json."""
     from stages.score import score as score_here
 
     _end_stages_on_signals()
-    try:
-        score_here(method, render, truth, matte, audio, phones, clip, protocol, emotion, level)
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    command.command()(score_here)
+    command(args=context.args, prog_name="emotag score")
 
 
 Jobs = Annotated[int, typer.Option(min=0, help="How many stages run at a time (0: as many as cores).")]

@@ -6,7 +6,7 @@ Not a stage of the DAG: what it measures is not made here. It writes `reports/sc
      "engines": {task: {"engine", "version", "weights"}},   one set for all of a method's clips
      "metrics": {metric: {"mean", "low", "high", "frames"}},   pooled over the clips, 95 % bootstrap intervals
      "tests": [{"test", "clip": name of the clip, "protocol", "cues", "emotion", "level",
-                "render", "truth": {"file", "sha256", "fps", "source_frames", "frames"},
+                "render_video", "truth_video": {"file", "sha256", "fps", "source_frames", "frames"},
                 "matte": where it comes from, "frames_late": of the render, 0 when it fits best as it is,
                 … as in reports/metrics/<test>.json (emotag.metrics.evaluate), without a frozen face}]}
 
@@ -98,8 +98,8 @@ def score(
         "cues": DEFAULT_CUES[protocol],  # type: ignore[index]
         "emotion": emotion,
         "level": level,
-        "render": seen[1].note() | {"sha256": sha256(render)},
-        "truth": seen[0].note() | {"sha256": sha256(truth)},
+        "render_video": seen[1].note() | {"sha256": sha256(render)},
+        "truth_video": seen[0].note() | {"sha256": sha256(truth)},
         "matte": source,
         "frames_late": late,
     } | result.summary

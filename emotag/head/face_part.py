@@ -9,12 +9,6 @@ from emotag.head.model import HeadModel
 from emotag.head.rotation import axis_angle_to_matrix
 from emotag.head.tree import JOINTS
 
-MOUTH_68 = slice(48, 68)
-"""iBUG-68: outer and inner lips."""
-
-EYES_68 = slice(36, 48)
-"""iBUG-68: the rims of the right eye's lids, then of the left's."""
-
 _JAW = JOINTS.index("jaw")
 _JAW_FEATURES = slice(9 * (_JAW - 1), 9 * _JAW)  # rows of the pose basis
 

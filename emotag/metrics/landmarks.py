@@ -2,14 +2,10 @@
 
 import numpy as np
 
+from emotag.head.ibug68 import LOWER_INNER_LIP, MOUTH, UPPER_INNER_LIP
+
 PROTOCOL_RESOLUTION = 512
 """Side in pixels of the frame in which the peers state landmark distances."""
-
-MOUTH = slice(48, 68)
-"""Outer and inner lips in the 68-point scheme."""
-
-INNER_LIP_PAIRS = ((61, 67), (62, 66), (63, 65))
-"""Upper and lower inner-lip points that face each other."""
 
 OUTER_EYES = (36, 45)
 """Outer corners of the eyes."""
@@ -45,7 +41,7 @@ def mouth_opening(
     same number. NaN where the points are NaN or the eyes coincide.
     """
     _check(points)
-    upper, lower = (points[:, list(ids)] for ids in zip(*INNER_LIP_PAIRS, strict=True))
+    upper, lower = points[:, list(UPPER_INNER_LIP)], points[:, list(LOWER_INNER_LIP)]
     aperture = np.linalg.norm(upper - lower, axis=-1).mean(axis=-1)
     return np.asarray(aperture / _eye_distance(points))
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from emotag.avatar import FaceMotion, Person
-from emotag.head.face_part import EYES_68, MOUTH_68, FacePart
+from emotag.head.face_part import FacePart
+from emotag.head.ibug68 import EYES, MOUTH
 from emotag.head.model import HeadModel
 from emotag.splats.settings import SplatSettings
 from emotag.splats.splats import Splats
@@ -56,6 +57,4 @@ def tracked_motion(features: ClipFeatures, index: Tensor) -> FaceMotion:
 def make_scene(head: HeadModel, person: Person, shots: list[Shot], settings: SplatSettings) -> Scene:
     """Place a person's splats where some frame can show them, and colour them from the video."""
     splats = initial_splats(head, person, shots[0].features, shots[0].frames, settings)
-    return Scene(
-        person, splats, shots, FacePart.of(head, person.shape, MOUTH_68), FacePart.of(head, person.shape, EYES_68)
-    )
+    return Scene(person, splats, shots, FacePart.of(head, person.shape, MOUTH), FacePart.of(head, person.shape, EYES))

@@ -106,7 +106,8 @@ def test_clips_of_a_method_come_together(project: Path, videos: dict[str, Path])
     assert late["metrics"]["psnr"] < plain["metrics"]["psnr"] - 0.5
 
     # Another rate: matched by time, every frame is the truth's own or its neighbour.
-    assert thirty["frames"] == own["frames"] and thirty["render"]["fps"] == 30 and thirty["frames_late"] == 0
+    assert thirty["frames"] == own["frames"] and thirty["render_video"]["fps"] == 30 and thirty["frames_late"] == 0
+    assert thirty["truth_video"]["file"] == str(videos["truth"]) and thirty["truth"]["jitter"] > 0
     assert thirty["metrics"]["psnr"] > own["metrics"]["psnr"] and thirty["metrics"]["lmd"] < own["metrics"]["lmd"]
     assert (thirty["emotion"], thirty["level"], thirty["protocol"]) == ("happy", 2, "self")
     assert content["metrics"]["lmd"]["frames"] == sum(one["valid_frames"]["landmarks"] for one in content["tests"])

@@ -1,11 +1,12 @@
 import pytest
 import torch
 
-from emotag.head.face_part import EYES_68, MOUTH_68, FacePart
+from emotag.head.face_part import FacePart
+from emotag.head.ibug68 import EYES, MOUTH
 from emotag.head.model import HeadModel
 
 
-@pytest.mark.parametrize("rows", [MOUTH_68, EYES_68])
+@pytest.mark.parametrize("rows", [MOUTH, EYES])
 def test_a_part_is_where_the_whole_head_has_it(synthetic_head: HeadModel, rows: slice) -> None:
     generator = torch.Generator().manual_seed(0)
     shape = torch.randn(synthetic_head.n_shape, generator=generator)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from emotag.actors.performance.lips import LOWER_INNER, UPPER_INNER
 from emotag.camera import project
+from emotag.head.ibug68 import LOWER_INNER_LIP, UPPER_INNER_LIP
 from emotag.head.model import HeadModel, LandmarkEmbedding
 from emotag.head.open_head.assemble import open_head
 from emotag.head.surface import nearest_on_surface
@@ -94,7 +94,7 @@ def lip_gap(head: HeadModel, track: Track) -> torch.Tensor:  # (T,) mm, negative
     still = torch.zeros_like(track.rotation)
     vertices = replace(track, rotation=still, translation=still).vertices(head)
     height = 1000 * head.landmarks68.points(vertices, head.faces)[..., 1]
-    return (height[:, list(UPPER_INNER)] - height[:, list(LOWER_INNER)]).mean(dim=1)
+    return (height[:, list(UPPER_INNER_LIP)] - height[:, list(LOWER_INNER_LIP)]).mean(dim=1)
 
 
 def tracked(head: HeadModel, seen: Observations, **changes: float) -> tuple[PersonShape, torch.Tensor]:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import torch
 
 from emotag.camera import Camera
-from emotag.head.face_part import MOUTH_68, FacePart
+from emotag.head.face_part import FacePart
+from emotag.head.ibug68 import MOUTH
 from emotag.head.model import HeadModel
 from emotag.motion.grmn import GRMN, freeze_for_adaptation
 from emotag.motion.settings import MotionSettings
@@ -67,7 +68,7 @@ def test_long_clips_and_networks_that_learn_are_encoded_each_time(synthetic_head
 def test_lips_of_several_people_are_those_of_each(synthetic_head: HeadModel) -> None:
     generator = torch.Generator().manual_seed(0)
     shapes = torch.randn(3, synthetic_head.n_shape, generator=generator)
-    lips = [FacePart.of(synthetic_head, shape, MOUTH_68) for shape in shapes]
+    lips = [FacePart.of(synthetic_head, shape, MOUTH) for shape in shapes]
     expression = torch.rand(3, 5, synthetic_head.n_expression, generator=generator)
     jaw = 0.3 * torch.randn(3, 5, 3, generator=generator)
     alone = torch.stack([one.points(e, j) for one, e, j in zip(lips, expression, jaw)])

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from emotag.errors import InputError
+from emotag.head.ibug68 import LOWER_INNER_LIP, UPPER_INNER_LIP
 from emotag.head.model import HeadModel
 
 Curves = dict[str, np.ndarray]
@@ -25,9 +26,6 @@ _LOWER_MM = {
 }  # fmt: skip
 _JAW_MM = 88.0  # per radian, at the middle of the mouth
 _CLOSE_MM = 42.0
-
-UPPER_INNER, LOWER_INNER = (61, 62, 63), (67, 66, 65)
-"""iBUG 68, counted from 0: inner lip landmarks above each other."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def _lip_motion(
     posed = head.vertices(who, expression, jaw, still, eyes, still, still)
     y = head.landmarks68.points(posed, head.faces)[..., 1] * 1000
     moved = y - y[0]
-    return moved[:, UPPER_INNER[1]].tolist(), (-moved[:, LOWER_INNER[1]]).tolist()
+    return moved[:, UPPER_INNER_LIP[1]].tolist(), (-moved[:, LOWER_INNER_LIP[1]]).tolist()
 
 
 def _that_move(names: Iterable[str], motion: list[float]) -> dict[str, float]:

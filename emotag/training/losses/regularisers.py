@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from emotag.head.ibug68 import EYES, LOWER_INNER_LIP, LOWER_LID, MOUTH, UPPER_INNER_LIP, UPPER_LID
 from emotag.motion.mouth import MouthOffsets
 from emotag.training.losses.reduce import known, weighted_mean
 
@@ -13,11 +14,9 @@ POSITION_LIMIT = 1.0
 RIM_UNIT = 0.002
 """Metres that count as one unit of error of lips and lids: they move a few millimetres."""
 
-_UPPER_INNER, _LOWER_INNER = [13, 14, 15], [19, 18, 17]
-"""The inner lips' facing points among the 20 (iBUG 61–63 over 67–65)."""
-
-_UPPER_LID, _LOWER_LID = [1, 2, 7, 8], [5, 4, 11, 10]
-"""The lids' facing points among the 12 (iBUG 37 38 43 44 over 41 40 47 46)."""
+_LIP_ROWS = [[point - MOUTH.start for point in rim] for rim in (UPPER_INNER_LIP, LOWER_INNER_LIP)]
+_LID_ROWS = [[point - EYES.start for point in rim] for rim in (UPPER_LID, LOWER_LID)]
+"""Facing points among the 20 of the lips and the 12 of the lids: the upper ones, then the lower ones."""
 
 _TINY = 1e-6  # metres: keeps the distance's gradient finite where both agree
 
@@ -92,7 +91,8 @@ def lip_gap(
     points: Tensor,  # (..., 20, 3) lip landmarks
 ) -> Tensor:  # (..., 3, 3) from each lower inner point to the upper one facing it
     """Give the opening between the inner lips."""
-    return points[..., _UPPER_INNER, :] - points[..., _LOWER_INNER, :]
+    upper, lower = _LIP_ROWS
+    return points[..., upper, :] - points[..., lower, :]
 
 
 def lid_loss(
@@ -112,7 +112,8 @@ def lid_gap(
     points: Tensor,  # (..., 12, 3) lid landmarks
 ) -> Tensor:  # (..., 4, 3) from each lower point to the upper one facing it, right eye first
     """Give the opening between the lids."""
-    return points[..., _UPPER_LID, :] - points[..., _LOWER_LID, :]
+    upper, lower = _LID_ROWS
+    return points[..., upper, :] - points[..., lower, :]
 
 
 def _length(vectors: Tensor) -> Tensor:  # (..., 3) -> (...)
