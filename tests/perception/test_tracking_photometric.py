@@ -314,3 +314,20 @@ def test_cuda_gives_what_the_cpu_gives(head: HeadModel, albedo: torch.Tensor) ->
         found.append(fit_track(seen, there, painted, TrackSettings(), refine=refine).to("cpu"))
     torch.testing.assert_close(found[0].rotation, found[1].rotation, atol=2e-3, rtol=0)
     torch.testing.assert_close(found[0].expression, found[1].expression, atol=0.03, rtol=0)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_undoes_the_networks_prior_and_shuts_lips_as_the_cpu_does(head: HeadModel) -> None:
+    person, motion = make_person(head), make_motion(head, 40)
+    shapes, tracks = [], []
+    for device in ("cpu", "cuda"):
+        seen, there = observe(head, person, motion, held_back=0.5).to(device), head.to(device)
+        found = fit_shape(seen, there, ShapeSettings(undo_usual=0.5, undo_prior=0.7), "anna")
+        assert found.usual_face is not None and found.usual_face.device.type == device
+        shapes.append(found.to("cpu"))
+        tracks.append(fit_track(seen, there, found, TrackSettings(), "anna").to("cpu"))
+    torch.testing.assert_close(shapes[0].shape, shapes[1].shape, atol=0.02, rtol=0)
+    torch.testing.assert_close(shapes[0].usual_face, shapes[1].usual_face, atol=1e-3, rtol=0)
+    torch.testing.assert_close(tracks[0].rotation, tracks[1].rotation, atol=2e-3, rtol=0)
+    torch.testing.assert_close(tracks[0].expression, tracks[1].expression, atol=0.03, rtol=0)

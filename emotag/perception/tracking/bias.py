@@ -92,18 +92,19 @@ class LandmarkBias:
         points = self.mean.reshape(N_LANDMARKS, 3)
         near = torch.cdist(points[:, :2], points[lips_468(), :2]).amin(dim=1) / _LIP_REACH  # 0 on the lips
         own = (near.clamp(0, 1) ** 2 * (3 - 2 * near.clamp(0, 1)))[:, None]  # share of a landmark's own step
-        design = torch.cat((points, torch.ones(N_LANDMARKS, 1)), dim=1)
+        design = torch.cat((points, points.new_ones(N_LANDMARKS, 1)), dim=1)
         affine = design @ torch.linalg.solve(design.T @ (own * design), (own * design).T)  # (468, 468)
         keep = torch.diag(own[:, 0]) + (1 - own) * affine
         mixed = torch.einsum("lm,kmc->klc", keep, self.within.reshape(-1, N_LANDMARKS, 2))
         return replace(self, within=mixed.flatten(1))
 
 
-@lru_cache(maxsize=1)
-def landmark_bias() -> LandmarkBias:
+@lru_cache(maxsize=4)
+def landmark_bias(device: torch.device | str = "cpu") -> LandmarkBias:
     """Load the map that comes with the package."""
     with files("emotag.perception.tracking").joinpath(FILE).open("rb") as file, np.load(file) as arrays:
-        return LandmarkBias(**{name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays.files})
+        tensors = {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays.files}
+    return LandmarkBias(**{name: tensor.to(device) for name, tensor in tensors.items()})
 
 
 def unbiased(
@@ -115,12 +116,12 @@ def unbiased(
     """Give the observations with corrected landmarks; irises and lids stay."""
     if usual is None:
         return observations
-    return replace(observations, points=_restricted().corrected(observations.points, usual, face, motion))
+    return replace(observations, points=_restricted(observations.points.device).corrected(observations.points, usual, face, motion))
 
 
-@lru_cache(maxsize=1)
-def _restricted() -> LandmarkBias:
-    return landmark_bias().lips_follow()
+@lru_cache(maxsize=4)
+def _restricted(device: torch.device) -> LandmarkBias:
+    return landmark_bias(device).lips_follow()
 
 
 def _believed(codes: Tensor, span: float) -> Tensor:  # (..., K) -> (..., 1)

@@ -157,7 +157,8 @@ def fit_shape(
     """
     require_valid(observations, _LEAST_VALID, name)
     undone = settings.undo_usual, settings.undo_prior
-    usual_face = landmark_bias().usual(observations.points[observations.valid]) if any(undone) else None
+    points = observations.points[observations.valid]
+    usual_face = landmark_bias(points.device).usual(points) if any(undone) else None
     observations = unbiased(observations, usual_face, *undone)
     spread = _spread_frames(observations, settings.frames)
     chosen = observations.select(spread)
