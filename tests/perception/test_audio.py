@@ -40,7 +40,7 @@ def test_layout_covers_every_column_once() -> None:
     widths = {name: stop - start for name, (start, stop) in features.layout.items()}
     assert widths == {
         "mel": 4 * 40, "mel_delta": 20, "phones": len(PHONES), "articulation": len(CLASSES),
-        "prosody": len(PROSODY), "emotion": len(EMOTION),
+        "inversion": 2 * len(CLASSES), "prosody": len(PROSODY), "emotion": len(EMOTION),
     }  # fmt: skip
 
 

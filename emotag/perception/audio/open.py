@@ -1,9 +1,12 @@
 """The open audio engine: log-mel, prosody, phones and articulation in one row per 25 fps frame.
 
+Articulation comes twice, and they fail apart: from pocketsphinx's phones, which knows English and real voices, and from
+this project's own inversion network, which knows many languages and was taught by synthetic voices.
+
 Arrangement in time: row i covers [i, i + 1) / 25 s. Its spectrum is the four 10 ms columns whose centres lie inside it
 (25 ms Hann windows), one after the other, since the lips part from a p or b within one of them; nothing beyond ± 8 ms
-of the frame enters it. Phones look 35 ms ahead, deltas one frame, tempo 0.6 s. Only the normalisation (speech mean and
-variance of each band, median F0, loud level) and the decoder's 12 s blocks look further.
+of the frame enters it. Phones look 35 ms ahead, deltas one frame, inversion and tempo about half a second. Only the
+normalisation (speech mean and variance of each band, median F0, loud level) and the decoder's 12 s blocks look further.
 """
 
 import librosa
@@ -13,6 +16,7 @@ from numpy.typing import NDArray
 from emotag.media.audio import SAMPLE_RATE
 from emotag.perception.audio import prosody
 from emotag.perception.audio.articulation import CLASSES, PHONES
+from emotag.perception.audio.inversion import inversion
 from emotag.perception.audio.phones import PHONE_RATE, decode_phones, soft_phones
 from emotag.perception.audio.prosody import COLUMNS_PER_FRAME
 from emotag.perception.audio.protocol import AudioFeatures, AudioSettings
@@ -26,6 +30,7 @@ _MIN_STD = 0.5  # natural-log units: a band that hardly moves is not blown up
 _CLIP = 5.0  # standard deviations; silence between words stays finite and comparable
 _COLUMN_GROUP = 2  # mel bands averaged in the 10 ms columns
 _DELTA_GROUP = 4  # and in the delta part
+_HALVES = 2  # of a frame, each with the mean of its columns' articulation: a closure can be as short as one
 
 PROSODY = (
     "log_f0",  # semitones from the clip's median F0, / 6
@@ -49,10 +54,10 @@ EMOTION = (
 
 
 class OpenAudio:
-    """Log-mel and prosody by librosa, phones by pocketsphinx."""
+    """Log-mel and prosody by librosa, phones by pocketsphinx, articulation from them and from `inversion`."""
 
     name = "open"
-    version = "2"
+    version = "3"
     weights = ""
 
     def __init__(self, settings: AudioSettings | None = None) -> None:
@@ -77,11 +82,14 @@ class OpenAudio:
         voiced &= speech  # the hum of a quiet room is periodic too
         f0_hz = np.where(voiced, f0_hz, np.float32(0))
         names, phones, articulation, changes = self._phones(waveform, frames)
+        spectra = normalised_columns(columns, speech)
+        heard = inversion().articulation(spectra)
         groups = {
-            "mel": _in_row(columns, speech),
+            "mel": spectra.reshape(frames, -1),
             "mel_delta": _mel_delta(log_mel),
             "phones": phones,
             "articulation": articulation,
+            "inversion": heard.reshape(frames, _HALVES, -1, len(CLASSES)).mean(axis=2).reshape(frames, -1),
             "prosody": _relative(f0_hz, voiced, energy_db, speech),
             "emotion": self._absolute(f0_hz, voiced, energy_db, log_mel, changes),
         }
@@ -166,14 +174,14 @@ def _delta(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return ((padded[2:] - padded[:-2]) / 2).astype(np.float32)
 
 
-def _in_row(
-    columns: NDArray[np.float32],  # (T, 4, M)
+def normalised_columns(
+    columns: NDArray[np.float32],  # (T, 4, M) log-mel
     speech: NDArray[np.bool_],  # (T,)
-) -> NDArray[np.float32]:  # (T, 4 · M // _COLUMN_GROUP)
-    """Normalise the 10 ms columns as one series, and put a frame's four into its row, earliest first."""
+) -> NDArray[np.float32]:  # (4 · T, M // 2)
+    """Normalise the 10 ms columns as one series, pairs of bands together."""
     frames, count, _ = columns.shape
     grouped = _grouped(columns.reshape(frames * count, -1), _COLUMN_GROUP)
-    return normalise(grouped, np.repeat(speech, count)).reshape(frames, -1)
+    return normalise(grouped, np.repeat(speech, count))
 
 
 def _grouped(log_mel: NDArray[np.float32], size: int) -> NDArray[np.float32]:  # (T, M // size)

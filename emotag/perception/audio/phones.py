@@ -106,12 +106,16 @@ def soft_phones(
     path = articulation_path()[padded]  # (M, 2, A)
     articulation = path[:, 0] * (1 - where[:, None]) + path[:, 1] * where[:, None]
     one_hot = np.eye(len(PHONES), dtype=np.float32)[padded]
-    both = _smooth(np.concatenate((one_hot, articulation), axis=1), window_s)
+    both = smooth(np.concatenate((one_hot, articulation), axis=1), window_s)
     rows = both.reshape(frames, per_frame, -1).mean(axis=1)
     return rows[:, : len(PHONES)], rows[:, len(PHONES) :]
 
 
-def _smooth(columns: NDArray[np.float32], window_s: float) -> NDArray[np.float32]:
+def smooth(
+    columns: NDArray[np.float32],  # (M, C)
+    window_s: float,
+) -> NDArray[np.float32]:
+    """Soften the 10 ms columns by a Hann window this wide."""
     half = max(1, round(window_s * PHONE_RATE / 2))
     kernel = np.hanning(2 * half + 1)
     kernel /= kernel.sum()

@@ -34,7 +34,14 @@ def draw_audio(path: Path | str, features: AudioFeatures, title: str) -> None:
     if "mel" in features.layout:
         columns = group("mel").reshape(COLUMNS_PER_FRAME, -1, rows).transpose(1, 2, 0)
         mel = _spectrum(columns.reshape(len(columns), -1), (-3, 2), "mel band (normalised)", phones, seconds)
-        panels = [mel, _articulation(group("articulation"), seconds), voice, _absolute(group("emotion"), seconds)]
+        halves = group("inversion").reshape(-1, len(CLASSES), rows)
+        panels = [
+            mel,
+            _articulation(group("articulation"), seconds, "articulation by phones"),
+            _articulation(halves.mean(axis=0), seconds, "articulation by inversion"),
+            voice,
+            _absolute(group("emotion"), seconds),
+        ]
     else:
         shown, step = _channels(features.audio[:rows])
         label = "hidden channel" if step == 1 else f"hidden channels, every {step}th"
@@ -69,8 +76,8 @@ def _spectrum(
     return panel
 
 
-def _articulation(classes: np.ndarray, seconds: float) -> Panel:
-    panel = Panel(seconds, (0, len(classes)), "articulation", height=260, ticks=())
+def _articulation(classes: np.ndarray, seconds: float, label: str) -> Panel:  # classes (A, T)
+    panel = Panel(seconds, (0, len(classes)), label, height=260, ticks=())
     shade = np.clip(255 * (1 - classes[::-1]), 0, 255).astype(np.uint8)
     panel.image(np.repeat(shade[..., None], 3, axis=2))
     for row, name in enumerate(CLASSES):

@@ -116,7 +116,9 @@ def unbiased(
     """Give the observations with corrected landmarks; irises and lids stay."""
     if usual is None:
         return observations
-    return replace(observations, points=_restricted(observations.points.device).corrected(observations.points, usual, face, motion))
+    return replace(
+        observations, points=_restricted(observations.points.device).corrected(observations.points, usual, face, motion)
+    )
 
 
 @lru_cache(maxsize=4)
