@@ -25,7 +25,7 @@ def test_steps_learn_and_do_not_wait_for_the_device(
     windows: int, graphs: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     world = make_world(128, 3000, 80, torch.device("cuda"))
-    weights = LossWeights(track=0.1, lips=1.0)
+    weights = LossWeights(track=0.1, lips=1.0, lids=1.0)
     settings = TrainingSettings(
         frames=STEPS * BATCH, static_frames=12, batch=BATCH, motion_windows=windows, weights=weights, cuda_graphs=graphs
     )
@@ -51,7 +51,7 @@ def test_steps_learn_and_do_not_wait_for_the_device(
     psnr = [row["psnr"] for row in state.log]
     assert len(psnr) == STEPS // 10
     assert max(psnr[-3:]) > psnr[0] + 0.5
-    assert {"loss_depth", "loss_normal", "loss_kl", "loss_score", "loss_track", "loss_lips"} <= set(state.log[-1])
+    assert {"loss_depth", "loss_normal", "loss_kl", "loss_score", "loss_track", "loss_lips", "loss_lids"} <= set(state.log[-1])
 
 
 @pytest.mark.gpu
@@ -80,7 +80,7 @@ def test_replayed_steps_are_the_steps_launched_one_by_one() -> None:
         with torch.no_grad():
             for head in (grmn.base.face, grmn.base.mouth):
                 torch.nn.init.normal_(head.weight, std=0.05)
-        weights = LossWeights(track=0.1, lips=1.0)
+        weights = LossWeights(track=0.1, lips=1.0, lids=1.0)
         settings = TrainingSettings(
             frames=160, static_frames=80, batch=4, motion_windows=1, weights=weights, cuda_graphs=graphs
         )

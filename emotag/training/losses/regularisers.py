@@ -91,8 +91,7 @@ def lip_gap(
     points: Tensor,  # (..., 20, 3) lip landmarks
 ) -> Tensor:  # (..., 3, 3) from each lower inner point to the upper one facing it
     """Give the opening between the inner lips."""
-    upper, lower = _LIP_ROWS
-    return points[..., upper, :] - points[..., lower, :]
+    return _apart(points, *_LIP_ROWS)
 
 
 def lid_loss(
@@ -112,8 +111,13 @@ def lid_gap(
     points: Tensor,  # (..., 12, 3) lid landmarks
 ) -> Tensor:  # (..., 4, 3) from each lower point to the upper one facing it, right eye first
     """Give the opening between the lids."""
-    upper, lower = _LID_ROWS
-    return points[..., upper, :] - points[..., lower, :]
+    return _apart(points, *_LID_ROWS)
+
+
+def _apart(points: Tensor, upper: list[int], lower: list[int]) -> Tensor:  # (..., L, 3) -> (..., n, 3)
+    """Subtract row by row: a list as an index would be copied to the device, which a CUDA graph may not do."""
+    rows = points.unbind(-2)
+    return torch.stack([rows[above] - rows[below] for above, below in zip(upper, lower, strict=True)], dim=-2)
 
 
 def _length(vectors: Tensor) -> Tensor:  # (..., 3) -> (...)
