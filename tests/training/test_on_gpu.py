@@ -51,7 +51,9 @@ def test_steps_learn_and_do_not_wait_for_the_device(
     psnr = [row["psnr"] for row in state.log]
     assert len(psnr) == STEPS // 10
     assert max(psnr[-3:]) > psnr[0] + 0.5
-    assert {"loss_depth", "loss_normal", "loss_kl", "loss_score", "loss_track", "loss_lips", "loss_lids"} <= set(state.log[-1])
+    assert {"loss_depth", "loss_normal", "loss_kl", "loss_score", "loss_track", "loss_lips", "loss_lids"} <= set(
+        state.log[-1]
+    )
 
 
 @pytest.mark.gpu
