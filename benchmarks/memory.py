@@ -36,7 +36,8 @@ def peak_memory(folder: Path, *arguments: str) -> float:  # MiB
     Raises InputError when it fails.
     """
     command = [sys.executable, *arguments]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": path}
     with tempfile.TemporaryFile() as told:
         child = subprocess.Popen(command, cwd=folder, env=environment, stdout=told, stderr=told)
         _, status, usage = os.wait4(child.pid, 0)

@@ -35,7 +35,7 @@ from emotag.training.loop import train
 from emotag.training.losses.photometric import difference
 from emotag.training.prepared import Prepared
 from emotag.training.scene import Scene
-from emotag.training.settings import LearningRates, LossWeights, TrainingSettings
+from emotag.training.settings import AdaptSettings, LearningRates, LossWeights
 from emotag.training.state import TrainingState, new_state
 
 SECTIONS = (
@@ -50,9 +50,9 @@ STATIC_FRAMES = 1000
 console = Console()
 
 
-def training(frames: int, batch: int, static: int, **changes: object) -> TrainingSettings:
+def training(frames: int, batch: int, static: int, **changes: object) -> AdaptSettings:
     """Settings of adaptation as the benchmark runs it."""
-    return TrainingSettings(
+    return AdaptSettings(
         **{
             "frames": frames, "static_frames": static, "batch": batch, "motion_windows": 1, "weights": WEIGHTS,
             "rates": LearningRates(motion=5e-4), "rate_batch": RATE_BATCH,

@@ -20,6 +20,8 @@ class CompositionSettings(Settings):
     """How far the rendered head may reach over the true torso before it fades (a chin over a collar)."""
     fade_share: float = 0.03
     """Width over which the rendered head then fades into the torso."""
+    crack_share: float = Field(0.016, ge=0)
+    """Height of the gaps within the rendered head that are closed; 0 leaves them open."""
     firm_share: float = 0.016
     """Height around the neck line over which the render's soft lower edge is made firm: nothing shines through."""
     seam_strength: float = Field(0.7, ge=0, le=1)

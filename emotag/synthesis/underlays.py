@@ -12,6 +12,7 @@ from torch import Tensor
 from emotag.splats.rasterize import Render
 from emotag.synthesis.blend import blend
 from emotag.synthesis.compose import Underlay, underlay
+from emotag.synthesis.cracks import fill_cracks
 from emotag.synthesis.seam import Seam, meet_torso
 from emotag.synthesis.settings import CompositionSettings
 
@@ -65,4 +66,5 @@ class Underlays:
         frames: Tensor,  # (B,) int64: the frame that each is laid over
     ) -> Tensor:  # (B, H, W, 3) uint8 RGB
         """Lay a batch of renders over their frames, without waiting for the device."""
-        return blend(meet_torso(render, self.seam, frames, self.settings), self.image, self.fade, frames)
+        whole = meet_torso(fill_cracks(render, self.settings), self.seam, frames, self.settings)
+        return blend(whole, self.image, self.fade, frames)

@@ -43,7 +43,7 @@ def test_a_clip_holds_what_single_frames_give(footage: Footage) -> None:
 
 
 def test_pasting_a_clip_equals_pasting_frames(footage: Footage, renders: list[Render]) -> None:
-    fast = list(paste(renders, footage.underlays(CompositionSettings(seam_strength=0, firm_share=0))))
+    fast = list(paste(renders, footage.underlays(CompositionSettings(seam_strength=0, firm_share=0, crack_share=0))))
     colour = np.concatenate([render.colour.numpy() for render in renders])
     alpha = np.concatenate([render.alpha[..., 0].numpy() for render in renders])
     assert len(fast) == FRAMES
