@@ -70,7 +70,7 @@ class SourceVideo:
                     else None,
                 }
         except FileNotFoundError:
-            raise InputError(f"{self.path}: not found; put it there or correct `video` in params.yaml") from None
+            raise InputError(f"{self.path}: not found; put it there or correct its name") from None
         except IsADirectoryError:
             raise InputError(f"{self.path}: is a folder; give a video file") from None
         except av.error.FFmpegError as error:

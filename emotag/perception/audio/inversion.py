@@ -1,6 +1,6 @@
 """Acoustic-to-articulatory inversion: what the visible mouth does, read off the sound by a small network.
 
-Residual blocks of dilated depthwise convolutions over 10 ms log-mel spectra, half a second to each side; 16 outputs
+Residual blocks of dilated depthwise convolutions over 10 ms log-mel spectra, 0.4 s to each side; 16 outputs
 between 0 and 1, the classes of `emotag.perception.audio.articulation`. It knows neither words nor languages.
 `python -m benchmarks.inversion` taught it with the sound and the phones of a speech synthesizer in many voices and
 languages; no recording of a person is in it.
