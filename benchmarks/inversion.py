@@ -2,7 +2,7 @@
 
     pip install faker==37.12.0       # its lists of words make the sentences
     apt install flite                # optional: voices made of recordings, only to test on
-    python -m benchmarks.inversion [--hours 4] [--steps 8000] [--jobs 2] [--dry]
+    python -m benchmarks.inversion [--hours 4] [--steps 5000] [--jobs 2] [--dry]
 
 It learns from espeak-ng: its human voice variants with drawn vocal tracts and pitches, 17 languages, all emotions and
 levels, through rooms, filters and noise. The table tells, of the network and of pocketsphinx's phones through the table
@@ -44,10 +44,10 @@ from emotag.actors.voice.speak import speak
 from emotag.actors.voice.voices import Voice
 from emotag.files import atomic
 from emotag.media.audio import SAMPLE_RATE, read_audio
-from emotag.perception.audio import inversion, prosody
+from emotag.perception.audio import inversion
 from emotag.perception.audio.articulation import CLASSES, PHONES, SILENCE, articulation_path
-from emotag.perception.audio.open import OpenAudio, normalised_columns, speech_mask
-from emotag.perception.audio.phones import PHONE_RATE, decode_phones, smooth
+from emotag.perception.audio.open import OpenAudio
+from emotag.perception.audio.phones import PHONE_RATE, articulation_of, decode_phones, smooth
 from emotag.progress import track
 from emotag.tables import FPS
 from emotag.vocabulary import EMOTIONS
@@ -96,14 +96,9 @@ def visible(sound: Articulation) -> np.ndarray:  # (A,)
 
 
 _JAW = {
-    "bilabial": 0,
-    "labiodental": 0.1,
-    "sibilant": 0.05,
-    "velar": 0.3,
-    "uvular": 0.35,
-    "pharyngeal": 0.4,
+    "bilabial": 0.0, "labiodental": 0.1, "sibilant": 0.05, "velar": 0.3, "uvular": 0.35, "pharyngeal": 0.4,
     "glottal": 0.4,
-}
+}  # fmt: skip
 _JAW_ELSEWHERE = 0.15
 _WIDTH = {"palatal": 0.8, "sibilant": 0.6, "dental": 0.3, "alveolar": 0.3}
 
@@ -170,10 +165,7 @@ def room(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # (N,)
 
 def hear(waveform: np.ndarray) -> np.ndarray:  # (M, BANDS)
     """Give what the open engine shows the network."""
-    engine = OpenAudio()
-    frames = len(waveform) * FPS // SAMPLE_RATE
-    mask = speech_mask(prosody.energy(waveform, frames), engine.settings.speech_range_db)
-    return normalised_columns(engine.log_mel_columns(waveform, frames), mask)
+    return OpenAudio().spectra(waveform, len(waveform) * FPS // SAMPLE_RATE)
 
 
 def utter(seed: int, held_out: bool = False, copies: int = COPIES) -> list[Heard]:
@@ -217,9 +209,7 @@ def learn(columns: Tensor, truth: Tensor, steps: int) -> inversion.Inversion:
 
 def by_phones(waveform: np.ndarray, columns: int) -> np.ndarray:  # (M, A)
     """Give pocketsphinx's phones through the table of articulations."""
-    index, position = decode_phones(waveform)
-    path = articulation_path()[index]
-    rows = path[:, 0] * (1 - position[:, None]) + path[:, 1] * position[:, None]
+    rows = articulation_of(*decode_phones(waveform))
     result = np.zeros((columns, len(CLASSES)), np.float32)
     result[: len(rows)] = smooth(rows, OpenAudio().settings.phone_window_s)[:columns]
     return result
@@ -229,12 +219,8 @@ def flite(voice: str, text: str) -> Heard:
     """Let flite speak; it tells where its phones end."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "speech.wav"
-        told = subprocess.run(
-            ["flite", "-voice", voice, "-psdur", "-t", text, "-o", str(file)],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        command = ["flite", "-voice", voice, "-psdur", "-t", text, "-o", str(file)]
+        told = subprocess.run(command, capture_output=True, text=True, check=True)
         waveform = np.ascontiguousarray(read_audio(file))
     columns = hear(waveform)
     path = {name: path.mean(axis=0) for name, path in zip(PHONES, articulation_path())}
@@ -260,7 +246,7 @@ def _columns(names: Sequence[str]) -> list[tuple[int, str]]:
 
 def main(
     hours: Annotated[float, typer.Option(help="Speech to learn from, heard through two rooms each.")] = 4.0,
-    steps: Annotated[int, typer.Option(help="Steps of learning.")] = 8000,
+    steps: Annotated[int, typer.Option(help="Steps of learning.")] = 5000,
     jobs: Annotated[int, typer.Option(help="Processes that speak.")] = 2,
     dry: Annotated[bool, typer.Option(help="Print the table of the file that is there; learn nothing.")] = False,
 ) -> None:

@@ -17,11 +17,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from benchmarks.synthetic_workspace import SyntheticWorkspace
+from benchmarks.synthetic_workspace import SyntheticWorkspace, environment
 from emotag.errors import InputError
 from emotag.progress import console
 
-ROOT = Path(__file__).parents[1]
 MEBIBYTE = 2**20
 LIMIT_GIB = 4.0
 """What adaptation of 5 s at 512² may take."""
@@ -36,10 +35,8 @@ def peak_memory(folder: Path, *arguments: str) -> float:  # MiB
     Raises InputError when it fails.
     """
     command = [sys.executable, *arguments]
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    environment = os.environ | {"PYTHONPATH": path}
     with tempfile.TemporaryFile() as told:
-        child = subprocess.Popen(command, cwd=folder, env=environment, stdout=told, stderr=told)
+        child = subprocess.Popen(command, cwd=folder, env=environment(), stdout=told, stderr=told)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:

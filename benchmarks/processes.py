@@ -5,7 +5,6 @@ prints rendered frames per second: of training alone (without opening clips, wit
 log. Each process takes a GPU. Footage is streamed when it is longer than --held.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -18,23 +17,20 @@ import pyarrow.parquet as pq
 import typer
 from rich.table import Table
 
-from benchmarks.synthetic_workspace import SyntheticWorkspace
+from benchmarks.synthetic_workspace import SyntheticWorkspace, environment
 from emotag.errors import InputError
 from emotag.progress import console
-
-ROOT = Path(__file__).parents[1]
 
 
 def pretrain_in(folder: Path, processes: int) -> tuple[float, float]:  # wall seconds, frames per second of training
     """Run the stage with so many processes. Raises InputError when it fails."""
     shutil.rmtree(folder / "models" / "motion", ignore_errors=True)
     launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m", "stages.pretrain"]
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", *launcher],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": path},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,

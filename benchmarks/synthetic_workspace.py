@@ -3,6 +3,7 @@
 For measuring what training costs. The pictures are of nobody, and what is learnt from them is worth nothing.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from emotag.tables import FPS, frame_table, numbers, strings, write_table
 from emotag.vocabulary import ACTION_UNITS, EMOTIONS, au_column
 from stages.workspace import Workspace
 
+ROOT = Path(__file__).parents[1]
+
 FOCAL_LENGTH = 2.6
 HEAD_AXES = (0.29, 0.38)
 """Half of the head's width and height, as shares of the picture: what a face-centred crop shows."""
@@ -36,6 +39,11 @@ SWAY = 0.02
 
 CYCLE_S = 4
 """Seconds after which the pictures repeat."""
+
+
+def environment() -> dict[str, str]:
+    """Give the environment in which another folder runs this checkout's stages, with the packages of this process."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
 
 @dataclass(frozen=True)

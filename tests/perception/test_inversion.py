@@ -9,16 +9,9 @@ import torch
 from emotag.actors.voice.speak import speak
 from emotag.actors.voice.voices import Voice
 from emotag.media.audio import SAMPLE_RATE
-from emotag.perception.audio import prosody
 from emotag.perception.audio.articulation import CLASSES
 from emotag.perception.audio.inversion import BANDS, REACH, Inversion, inversion, save
-from emotag.perception.audio.open import OpenAudio, normalised_columns, speech_mask
-
-
-def spectra(waveform: np.ndarray) -> np.ndarray:  # (M, BANDS)
-    engine, frames = OpenAudio(), len(waveform) * 25 // SAMPLE_RATE
-    mask = speech_mask(prosody.energy(waveform, frames), engine.settings.speech_range_db)
-    return normalised_columns(engine.log_mel_columns(waveform, frames), mask)
+from emotag.perception.audio.open import OpenAudio
 
 
 def test_a_column_hears_its_reach_and_no_further() -> None:
@@ -54,7 +47,8 @@ def test_closed_lips_are_heard_in_a_voice_and_languages_it_never_heard() -> None
     for language, text in says.items():
         said = speak(text, voice, language=language, seed=5)
         waveform = librosa.resample(said.samples, orig_sr=said.rate, target_sr=SAMPLE_RATE, res_type="polyphase")
-        heard = inversion().articulation(spectra(waveform.astype(np.float32)))
+        spectra = OpenAudio().spectra(waveform.astype(np.float32), len(waveform) * 25 // SAMPLE_RATE)
+        heard = inversion().articulation(spectra)
         times = (np.arange(len(heard)) + 0.5) / 100
         shut, quiet = (heard[:, CLASSES.index(name)] for name in ("bilabial", "silence"))
         labial = np.zeros(len(heard), bool)

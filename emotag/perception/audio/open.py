@@ -82,7 +82,7 @@ class OpenAudio:
         voiced &= speech  # the hum of a quiet room is periodic too
         f0_hz = np.where(voiced, f0_hz, np.float32(0))
         names, phones, articulation, changes = self._phones(waveform, frames)
-        spectra = normalised_columns(columns, speech)
+        spectra = _normalised_columns(columns, speech)
         heard = inversion().articulation(spectra)
         groups = {
             "mel": spectra.reshape(frames, -1),
@@ -97,6 +97,11 @@ class OpenAudio:
         layout = {name: (int(stop) - group.shape[1], int(stop)) for (name, group), stop in zip(groups.items(), stops)}
         audio = np.concatenate(list(groups.values()), axis=1).astype(np.float32)
         return AudioFeatures(audio, f0_hz, voiced, energy_db, names, layout)
+
+    def spectra(self, waveform: NDArray[np.float32], frames: int) -> NDArray[np.float32]:  # (4 · T, M // 2)
+        """Give the normalised log-mel spectra every 10 ms: what `inversion` hears."""
+        speech = speech_mask(prosody.energy(waveform, frames), self.settings.speech_range_db)
+        return _normalised_columns(self.log_mel_columns(waveform, frames), speech)
 
     def log_mel(self, waveform: NDArray[np.float32], frames: int) -> NDArray[np.float32]:  # (T, M) natural log of power
         """Give the mean log-mel spectrum of each frame, before normalisation."""
@@ -174,7 +179,7 @@ def _delta(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return ((padded[2:] - padded[:-2]) / 2).astype(np.float32)
 
 
-def normalised_columns(
+def _normalised_columns(
     columns: NDArray[np.float32],  # (T, 4, M) log-mel
     speech: NDArray[np.bool_],  # (T,)
 ) -> NDArray[np.float32]:  # (4 · T, M // 2)

@@ -91,6 +91,17 @@ def _decode_block(
     return index, position
 
 
+def articulation_of(
+    index: NDArray[np.int64],  # (M,) into PHONES
+    position: NDArray[np.float32],  # (M,) in the phone, 0–1
+) -> NDArray[np.float32]:  # (M, A)
+    """Give what each column's phone does with the mouth, on the way from its start to its end."""
+    path = articulation_path()[index]  # (M, 2, A)
+    share = position[:, None]
+    rows: NDArray[np.float32] = path[:, 0] * (1 - share) + path[:, 1] * share
+    return rows
+
+
 def soft_phones(
     index: NDArray[np.int64],  # (M,)
     position: NDArray[np.float32],  # (M,)
@@ -103,8 +114,7 @@ def soft_phones(
     where = np.full(frames * per_frame, 0.5, np.float32)
     count = min(len(index), len(padded))
     padded[:count], where[:count] = index[:count], position[:count]
-    path = articulation_path()[padded]  # (M, 2, A)
-    articulation = path[:, 0] * (1 - where[:, None]) + path[:, 1] * where[:, None]
+    articulation = articulation_of(padded, where)
     one_hot = np.eye(len(PHONES), dtype=np.float32)[padded]
     both = smooth(np.concatenate((one_hot, articulation), axis=1), window_s)
     rows = both.reshape(frames, per_frame, -1).mean(axis=1)
