@@ -51,3 +51,8 @@ class FacePart:
         turned = (corners - self.jaw_joint) @ change.transpose(-1, -2)
         corners = corners + self.jaw_weight[:, None] * turned
         return (corners.unflatten(-2, (-1, 3)) * self.weights[..., None]).sum(-2)
+
+    def reach(self) -> Tensor:  # (E,) metres
+        """How far one unit of each expression moves the landmark that it moves most."""
+        moved = self.expression_basis.unflatten(1, (-1, 3)) * self.weights[..., None]
+        return torch.linalg.vector_norm(moved.sum(2), dim=-1).amax(1)

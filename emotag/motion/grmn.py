@@ -13,6 +13,7 @@ from emotag.motion.guidance import N_EMOTIONS
 from emotag.motion.motion import Motion, MotionPart
 from emotag.motion.mouth import MouthDecoder
 from emotag.motion.settings import MotionSettings
+from emotag.motion.unit_map import UnitMap
 
 JAW_SCALE = 0.1
 """Radians that stand for one unit of the network's jaw output until `set_output_scale` says otherwise."""
@@ -27,24 +28,32 @@ class Streams:
 
     audio: Tensor  # (B, T, W)
     expression: Tensor | None  # (B, T, W); None without a residual branch
+    units: Tensor | None  # (B, T, E) what the unit map gives, on a unit scale; None without one
 
     def __getitem__(self, windows: slice | Tensor) -> "Streams":
         """Give some of the windows."""
-        return Streams(self.audio[windows], None if self.expression is None else self.expression[windows])
+        expression, units = (None if rows is None else rows[windows] for rows in (self.expression, self.units))
+        return Streams(self.audio[windows], expression, units)
 
     @staticmethod
     def cat(windows: "list[Streams]") -> "Streams":
         """Put windows together along the batch."""
-        parts = [window.expression for window in windows if window.expression is not None]
-        return Streams(torch.cat([window.audio for window in windows]), torch.cat(parts) if parts else None)
+        expression = [window.expression for window in windows if window.expression is not None]
+        units = [window.units for window in windows if window.units is not None]
+        return Streams(
+            torch.cat([window.audio for window in windows]),
+            torch.cat(expression) if expression else None,
+            torch.cat(units) if units else None,
+        )
 
 
 class GRMN(nn.Module):
     """Audio, upper-face expression and identity → facial motion, frame by frame.
 
     A~ and E~ are the two encoded streams modulated by the identity (AdaIN, Eq. 4–5). The base branch sees A~ only; the
-    residual branch and the gate see both; Motion fuses them (Eq. 6). The mouth decoder is `grmn.mouth`. Inputs are
-    standardised inside by statistics of the corpus, which are saved with the weights.
+    residual branch and the gate see both; Motion fuses them (Eq. 6). Beside them the unit map reads the upper face's
+    action units directly (`use_unit_map`; not in the paper). The mouth decoder is `grmn.mouth`. Inputs are standardised
+    inside by statistics of the corpus, which are saved with the weights.
     """
 
     audio_mean: Tensor  # (Da,)
@@ -78,11 +87,13 @@ class GRMN(nn.Module):
         self.expression_adain: AdaIN | None = None
         self.residual: ResidualBranch | None = None
         self.gate: GateBranch | None = None
+        self.unit_map: UnitMap | None = None
         if s.use_residual:
             self.expression_encoder = ExpressionEncoder(expression_feature_dim, s.width)
             self.expression_adain = self._adain()
             self.residual = ResidualBranch(s.width, s.style_dim, n_expression, s.mouth_code, s.dropout)
             self.gate = GateBranch(s.width) if s.use_gate else None
+            self.unit_map = UnitMap(expression_feature_dim, n_expression) if s.use_unit_map else None
         self.mouth = MouthDecoder(s)
         for name, value in (
             ("audio_mean", torch.zeros(audio_dim)),
@@ -145,17 +156,21 @@ class GRMN(nn.Module):
         encoded = self.audio_encoder(self._augmented((audio - self.audio_mean) / self.audio_std))
         sound = encoded if self.audio_adain is None else self.audio_adain.normalise(encoded)
         if self.expression_encoder is None:
-            return Streams(sound, None)
+            return Streams(sound, None, None)
+        shown = None
+        if self.unit_map is not None:
+            shown = self.unit_map(expression_feature, self.expression_mean, self.expression_std)
         standard = (expression_feature - self.expression_mean) / self.expression_std
         if self.training:
             standard = add_noise(standard, self.settings.feature_noise)
         encoded = self.expression_encoder(standard)
-        return Streams(sound, encoded if self.expression_adain is None else self.expression_adain.normalise(encoded))
+        seen = encoded if self.expression_adain is None else self.expression_adain.normalise(encoded)
+        return Streams(sound, seen, shown)
 
     @property
     def fixed_streams(self) -> bool:
         """Whether `streams` of the same input is always the same and needs no gradient: so in adaptation."""
-        parts = (self.audio_encoder, self.expression_encoder)
+        parts = (self.audio_encoder, self.expression_encoder, self.unit_map)
         levels = [adain.level for adain in (self.audio_adain, self.expression_adain) if adain is not None]
         learnt = [parameter for part in parts if part is not None for parameter in part.parameters()]
         learnt += [level for level in levels if level is not None]
@@ -184,7 +199,9 @@ class GRMN(nn.Module):
         joined = torch.cat((sound, upper_face), dim=-1)
         residual, logits, style = self.residual(joined)
         gate = self.gate(joined) if self.gate is not None else joined.new_ones(joined.shape[:2])
-        return Motion(base, self._scaled(residual), gate, logits, style)
+        units = streams.units
+        units = torch.zeros_like(base.expression) if units is None else units * self.expression_scale
+        return Motion(base, self._scaled(residual), gate, logits, style, units)
 
     def _augmented(self, audio: Tensor) -> Tensor:
         if not self.training:
@@ -200,7 +217,7 @@ class GRMN(nn.Module):
         gate = torch.zeros_like(base.jaw[..., 0])
         logits = gate.new_zeros(*gate.shape, N_EMOTIONS)
         style = gate.new_zeros(*gate.shape, self.settings.style_dim)
-        return Motion(base, base.map(torch.zeros_like), gate, logits, style)
+        return Motion(base, base.map(torch.zeros_like), gate, logits, style, torch.zeros_like(base.expression))
 
     def _check(self, audio: Tensor, expression_feature: Tensor, identity: Tensor) -> None:
         batch, length = audio.shape[:2]

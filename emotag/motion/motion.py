@@ -35,10 +35,13 @@ class Motion:
     style: Tensor  # (..., S)
     """The emotion latent's other part."""
 
+    units: Tensor  # (..., E)
+    """δ_u: expression that the action units give directly, ungated; 0 without such a path."""
+
     @property
     def expression(self) -> Tensor:  # (..., E)
-        """Offsets of Ψ, δ = δ_b + g · δ_r (Eq. 6); unbounded."""
-        return self.base.expression + self.gate[..., None] * self.residual.expression
+        """Offsets of Ψ, δ = δ_b + g · δ_r (Eq. 6) + δ_u; unbounded."""
+        return self.base.expression + self.gate[..., None] * self.residual.expression + self.units
 
     @property
     def jaw(self) -> Tensor:  # (..., 3)
@@ -63,12 +66,13 @@ class Motion:
             function(self.gate),
             function(self.emotion_logits),
             function(self.style),
+            function(self.units),
         )
 
     def tensors(self) -> list[Tensor]:
         """Give every tensor; `of_tensors` puts them back."""
         parts = [tensor for part in (self.base, self.residual) for tensor in (part.expression, part.jaw, part.mouth)]
-        return [*parts, self.gate, self.emotion_logits, self.style]
+        return [*parts, self.gate, self.emotion_logits, self.style, self.units]
 
     @staticmethod
     def of_tensors(tensors: Sequence[Tensor]) -> "Motion":

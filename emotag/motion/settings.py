@@ -66,6 +66,10 @@ class MotionSettings(Settings):
     """Ablation: modulate the streams by identity (Eq. 4–5)."""
     use_residual: bool = True
     """Ablation: the residual branch; without it δ = δ_b and there is no gate."""
+    use_unit_map: bool = True
+    """Let the upper face's action units move the face directly, beside the branches; false is Eq. 6 literally. Without
+    the residual branch there is no unit map either."""
+
     use_gate: bool = True
     """Ablation: the gate; without it δ = δ_b + δ_r."""
 

@@ -15,13 +15,13 @@ from emotag.training.settings import PretrainSettings
 from emotag.training.state import TrainingState, new_state
 from emotag.training.stream import Stream
 from emotag.training.together import train_together
+from emotag.training.unit_fit import fit_unit_map
 
 JAW_FLOOR = 0.01
 """Radians below which an axis of the jaw that hardly moves is not scaled further up."""
 
 EXPRESSION_FLOOR = 0.02
 """The same for expression coefficients."""
-
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
 """A run of one process, on whatever device its scenes are."""
@@ -84,7 +84,10 @@ def pretrain(
     """
     torch.manual_seed(settings.seed)
     device = scenes[0].person.shape.device
-    grmn = make_network(motion, scenes, ranks).to(device).train()
+    grmn = make_network(motion, scenes, ranks)
+    if settings.frames:
+        fit_unit_map(grmn, scenes, ranks)
+    grmn.to(device).train()
     state = new_state(grmn, grmn.parameters(), scenes, settings)
     with Stream(scenes, settings) as stream:
         if ranks.count == 1:

@@ -19,3 +19,13 @@ def test_a_part_is_where_the_whole_head_has_it(synthetic_head: HeadModel, rows: 
     torch.testing.assert_close(part.points(expression, jaw), expected, rtol=0, atol=1e-6)
     windows = part.points(expression[None].repeat(2, 1, 1), jaw[None].repeat(2, 1, 1))
     torch.testing.assert_close(windows[1], expected, rtol=0, atol=1e-6)
+
+
+def test_reach_is_how_far_one_unit_moves_the_landmark_that_moves_most(synthetic_head: HeadModel) -> None:
+    shape, still = torch.zeros(synthetic_head.n_shape), torch.zeros(3)
+    part = FacePart.of(synthetic_head, shape, MOUTH)
+    rest = part.points(torch.zeros(synthetic_head.n_expression), still)
+    for index, reach in enumerate(part.reach()):
+        unit = torch.zeros(synthetic_head.n_expression)
+        unit[index] = 1
+        torch.testing.assert_close((part.points(unit, still) - rest).norm(dim=-1).max(), reach)

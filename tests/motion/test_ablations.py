@@ -14,10 +14,14 @@ from emotag.motion.windows import predict_sequence
 
 from .conftest import SIZES, shaken, small_settings
 
-PARTS = {"audio_encoder", "audio_adain", "base", "mouth", "expression_encoder", "expression_adain", "residual", "gate"}
+PARTS = {
+    "audio_encoder", "audio_adain", "base", "mouth",
+    "expression_encoder", "expression_adain", "residual", "gate", "unit_map",
+}  # fmt: skip
 WITHOUT: dict[str, tuple[dict[str, Any], set[str]]] = {  # ablation: (change, parts of the network that go)
     "gate": ({"use_gate": False}, {"gate"}),
-    "residual": ({"use_residual": False}, {"residual", "gate", "expression_encoder", "expression_adain"}),
+    "residual": ({"use_residual": False}, {"residual", "gate", "expression_encoder", "expression_adain", "unit_map"}),
+    "unit map": ({"use_unit_map": False}, {"unit_map"}),
     "adain": ({"use_adain": False}, {"audio_adain", "expression_adain"}),
     "style": ({"style_dim": 0}, set()),
 }
@@ -59,7 +63,8 @@ def test_without_gate_the_residual_is_added_whole_to_face_and_mouth_of_a_sequenc
     grmn = make(use_gate=False)
     motion = predict_sequence(grmn, *sequence())
     torch.testing.assert_close(motion.gate, torch.ones_like(motion.gate))
-    torch.testing.assert_close(motion.expression, motion.base.expression + motion.residual.expression)
+    whole_face = motion.base.expression + motion.residual.expression + motion.units
+    torch.testing.assert_close(motion.expression, whole_face)
     basis = grmn.mouth.basis(0.02 * torch.randn(5, 3))
     whole = grmn.mouth.fuse(motion.mouth_base, motion.mouth_residual, torch.ones(len(motion.gate)), basis)
     fused = grmn.mouth.fuse(motion.mouth_base, motion.mouth_residual, motion.gate, basis)
@@ -106,7 +111,7 @@ def test_a_style_of_width_zero_leaves_the_decoder_the_seven_logits(make: Callabl
 def test_what_an_ablation_leaves_starts_with_the_same_shapes() -> None:
     """Nothing else of the network is made larger or smaller in return."""
     whole = dict(GRMN(small_settings(), **SIZES).named_parameters())
-    for name in ("gate", "residual", "adain"):
+    for name in ("gate", "residual", "adain", "unit map"):
         left = dict(GRMN(small_settings(**WITHOUT[name][0]), **SIZES).named_parameters())
         assert {key: value.shape for key, value in left.items()} == {key: whole[key].shape for key in left}, name
 

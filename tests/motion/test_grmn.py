@@ -72,7 +72,19 @@ def test_gate_is_in_unit_interval_and_fuses(make, inputs) -> None:
     assert motion.gate.std() > 0
     torch.testing.assert_close(motion.jaw, motion.base.jaw + motion.gate[..., None] * motion.residual.jaw)
     fused = motion.base.expression + motion.gate[..., None] * motion.residual.expression
-    torch.testing.assert_close(motion.expression, fused)
+    torch.testing.assert_close(motion.expression, fused + motion.units)
+
+
+def test_units_move_the_face_whatever_the_gate_and_the_voice_say(make, inputs) -> None:
+    grmn = make()
+    audio, expression, identity = inputs()
+    one = grmn(audio, expression, identity)
+    two = grmn(audio + torch.randn_like(audio), expression, -identity)
+    assert one.units.abs().max() > 0.1
+    torch.testing.assert_close(one.units, two.units)
+    assert (one.units - grmn(audio, expression + 1, identity).units).abs().min() > 0
+    without = make(use_unit_map=False)(audio, expression, identity)
+    assert without.units.abs().max() == 0
 
 
 def test_identity_modulates_both_branches(make, inputs) -> None:

@@ -19,8 +19,9 @@ from emotag.head.model import HeadModel
 from emotag.training import distributed
 from emotag.training.distributed import join, share
 from emotag.training.loop import train
-from emotag.training.pretrain import make_network
+from emotag.training.pretrain import ALONE, make_network
 from emotag.training.state import new_state
+from emotag.training.unit_fit import fit_unit_map
 from tests.training.people import MOTION
 from tests.training.together_worker import FIRST_LEAVES, SECOND_LEAVES, person, together_settings, weights
 
@@ -127,6 +128,7 @@ def one(synthetic_head: HeadModel) -> tuple[Pair, list[dict[str, Tensor]]]:
     settings, scenes = together_settings(), [person(synthetic_head, rank) for rank in range(2)]
     torch.manual_seed(settings.seed)
     grmn = make_network(MOTION, scenes)
+    fit_unit_map(grmn, scenes, ALONE)
     pair, states, noise = Pair(), [], [torch.get_rng_state()]
     noise.append(torch.manual_seed(settings.seed + 1).get_state())
     for rank, scene in enumerate(scenes):

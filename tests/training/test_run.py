@@ -16,10 +16,11 @@ from emotag.splats.settings import SplatSettings
 from emotag.training.adapt import adapt
 from emotag.training.clip import ClipFeatures, ClipFrames, HeadPose, Window
 from emotag.training.losses.regularisers import lid_loss, lip_loss
-from emotag.training.pretrain import make_network, pretrain
+from emotag.training.pretrain import ALONE, make_network, pretrain
 from emotag.training.sample import draw
 from emotag.training.scene import Geometry, Scene, Shot, make_scene
-from emotag.training.settings import AdaptSettings, LossWeights
+from emotag.training.settings import AdaptSettings, LossWeights, PretrainSettings
+from emotag.training.unit_fit import fit_unit_map, moves_upper_face
 
 FRAMES, SIZE, SPLATS = 24, 48, 600
 MOTION = MotionSettings(
@@ -118,7 +119,9 @@ def test_without_the_geometry_loss_neither_depth_nor_normals_take_part(
 def test_curriculum_leaves_the_network_alone_at_first(synthetic_head: HeadModel, make: Callable[..., Scene]) -> None:
     scene = make()
     torch.manual_seed(0)
-    before = {name: value.clone() for name, value in make_network(MOTION, [scene]).state_dict().items()}
+    grmn = make_network(MOTION, [scene])
+    fit_unit_map(grmn, [scene], ALONE)
+    before = {name: value.clone() for name, value in grmn.state_dict().items()}
     torch.manual_seed(0)
     static = settings(frames=8, static_frames=8, seed=0)
     after = pretrain(synthetic_head, [scene], MOTION, static).grmn.state_dict()
@@ -127,9 +130,9 @@ def test_curriculum_leaves_the_network_alone_at_first(synthetic_head: HeadModel,
 
 def test_pretraining_improves_the_picture_and_the_motion(synthetic_head: HeadModel, make: Callable[..., Scene]) -> None:
     scenes = [make("ada", 0), make("bob", 5)]
-    state = pretrain(
-        synthetic_head, scenes, MOTION, settings(frames=240, static_frames=60, batch=4, weights=LossWeights(track=1.0))
-    )
+    branches = MOTION.model_copy(update={"use_unit_map": False})  # its fit leaves little of the motion to learn
+    weights = LossWeights(track=1.0)
+    state = pretrain(synthetic_head, scenes, branches, settings(frames=240, static_frames=60, batch=4, weights=weights))
     psnr = [row["psnr"] for row in state.log]
     assert max(psnr[-3:]) > psnr[0] + 1
     # Expressions are drawn at random here; only the jaw follows the audio, and is learnt.
@@ -233,3 +236,16 @@ def test_network_takes_its_units_from_the_corpus(make: Callable[..., Scene]) -> 
     features = [make(name, seed).shots[0].features for name, seed in (("ada", 0), ("bob", 1))]
     torch.testing.assert_close(grmn.audio_mean, torch.cat([clip.audio for clip in features]).mean(0))
     torch.testing.assert_close(grmn.jaw_scale[0], torch.cat([clip.jaw for clip in features]).std(0)[0])
+
+
+def test_unit_map_starts_at_the_corpus_and_without_pretraining_at_nothing(
+    make: Callable[..., Scene], synthetic_head: HeadModel
+) -> None:
+    people = [make("ada", 0), make("bob", 1)]
+    grmn = make_network(MOTION, people)
+    fit_unit_map(grmn, people, ALONE)
+    assert grmn.unit_map is not None
+    assert torch.equal(grmn.unit_map.channels.bool(), moves_upper_face(people[0]))
+    assert grmn.unit_map.linear.weight.abs().max() > 0
+    untrained = pretrain(synthetic_head, people, MOTION, PretrainSettings(frames=0, static_frames=0)).grmn
+    assert untrained.unit_map is not None and untrained.unit_map.linear.weight.abs().max() == 0
