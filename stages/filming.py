@@ -19,6 +19,7 @@ from emotag.metrics.protocols import CuesName
 from emotag.metrics.statistics import Columns
 from emotag.motion.motion import Motion
 from emotag.progress import track
+from emotag.synthesis.align import aligned_cues
 from emotag.synthesis.drive import Cues, render_sequence
 from emotag.synthesis.drive import speak as predict
 from emotag.synthesis.footage import Footage, paste, whole_frame
@@ -64,7 +65,7 @@ class FilmSet:
         features = move(load_features(workspace.file("features", source, "parquet")), device)
         matte = read_lossless(workspace.file("matte", source, "mkv"))
         footage = Footage.make(read_frames(workspace.file("crop", source, "mp4")), matte, compose.plate)
-        cues, order = Cues(features.pose, features.upper_face), None
+        cues, order = aligned_cues(head, avatar, features, footage, compose.alignment), None
         if source != clip:
             cues, order = cues.looped(frames)
         underlays = footage.underlays(compose.composition).to(device)

@@ -27,7 +27,7 @@ from emotag.perception.tracking.settings import ShapeSettings, TrackSettings
 from emotag.report.settings import ReportSettings
 from emotag.settings import Settings
 from emotag.splats.settings import SplatSettings
-from emotag.synthesis.settings import CompositionSettings, PlateSettings
+from emotag.synthesis.settings import AlignmentSettings, CompositionSettings, PlateSettings
 from emotag.training.settings import AdaptSettings, PretrainSettings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -123,6 +123,9 @@ class ComposeSettings(Settings):
 
     plate: PlateSettings = PlateSettings()
     """The background behind the person."""
+
+    alignment: AlignmentSettings = AlignmentSettings()
+    """Setting the head exactly where the cue frames show it."""
 
     composition: CompositionSettings = CompositionSettings()
     """Taking the true head out, and laying the rendered one over."""

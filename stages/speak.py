@@ -11,7 +11,8 @@ from emotag.head.model import HeadModel
 from emotag.media.audio import SAMPLE_RATE, read_audio
 from emotag.media.video import AI_MARK, read_frames, read_lossless, write_video
 from emotag.progress import summary, track
-from emotag.synthesis.drive import Cues, render_sequence
+from emotag.synthesis.align import aligned_cues
+from emotag.synthesis.drive import render_sequence
 from emotag.synthesis.drive import speak as predict
 from emotag.synthesis.footage import Footage, paste, whole_frame
 from emotag.synthesis.store import load_avatar
@@ -34,10 +35,10 @@ def speak(video: Annotated[str, typer.Option(help="Video of params.yaml: an avat
     table = read_table(workspace.file("audio", entry.sound, "parquet"))
     audio = torch.from_numpy(column(table, "audio")).to(device)
 
-    cues, frames = Cues(features.pose, features.upper_face).looped(len(audio))
-    motion = predict(avatar, audio, cues)
     matte = read_lossless(workspace.file("matte", entry.reference, "mkv"))
     footage = Footage.make(read_frames(workspace.file("crop", entry.reference, "mp4")), matte, settings.compose.plate)
+    cues, frames = aligned_cues(head, avatar, features, footage, settings.compose.alignment).looped(len(audio))
+    motion = predict(avatar, audio, cues)
     window = whole_frame(footage)
     camera = Camera(avatar.person.focal_length, window.width, window.height)
     renders = render_sequence(head, avatar, motion, cues.pose, camera, window)

@@ -62,7 +62,8 @@ class HeadRenderer:
 
     @torch.no_grad()
     def __init__(self, head: HeadModel, avatar: Avatar, camera: Camera, window: Window) -> None:
-        self._faces, self._camera, self._window = head.faces, camera, window
+        self.camera, self.window = camera, window
+        self._faces = head.faces
         self._person, self._splats, self._mouth = avatar.person, avatar.splats, avatar.grmn.mouth
         self._rest = RestHead.of(head, avatar.person.shape, avatar.person.static_offset)
         self._basis = self._mouth.basis(self._splats.mouth_rest) if len(self._splats.mouth) else None
@@ -70,6 +71,10 @@ class HeadRenderer:
     def track(self, pose: HeadPose) -> TrackedJoints:
         """Work out where the joints of T frames are."""
         return self._rest.track(pose)
+
+    def root(self, joints: TrackedJoints) -> Tensor:  # (B, 3) metres, world
+        """Tell where the joint stands about which `HeadPose.rotation` turns the head."""
+        return joints.turn[:, 0] @ self._rest.joints[0] + joints.shift[:, 0]
 
     @torch.no_grad()
     def pose(
@@ -89,14 +94,14 @@ class HeadRenderer:
             return pose_splats(self._splats, vertices, self._faces, joints.turn[:, 0], face.mouth)
 
     @torch.no_grad()
-    def draw(self, posed: PosedSplats) -> Render:  # of B frames
+    def draw(self, posed: PosedSplats, with_depth: bool = False) -> Render:  # of B frames
         """Render in one call of the rasterizer."""
-        window = self._window
-        view, intrinsics = optics(self._camera, window, posed.means.device)
+        window = self.window
+        view, intrinsics = optics(self.camera, window, posed.means.device)
         with section("rasterizer"):
             return rasterize(
                 posed.means, posed.quaternions, posed.scales, self._splats.opacities, self._splats.sh,
-                view, intrinsics, window.width, window.height,
+                view, intrinsics, window.width, window.height, with_depth=with_depth,
             )  # fmt: skip
 
 

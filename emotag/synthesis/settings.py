@@ -47,3 +47,17 @@ class PlateSettings(Settings):
     """Distance kept from the person, as a share of the frame's side: hair is wider than its matte."""
     seen_share: float = 0.1
     """A pixel free of the person in fewer of the samples counts as never free: the matte may have failed there."""
+
+
+class AlignmentSettings(Settings):
+    """How the head of cue frames is set where the avatar's own picture of it fits best (`align.py`)."""
+
+    rounds: int = Field(3, ge=0)
+    """Renders and steps a frame; 0 leaves the head where the tracker put it."""
+    side: int = Field(256, ge=64)
+    """Side that pictures are shrunk to for it, pixels."""
+    knee: float = Field(0.3, gt=0)
+    """Difference of colour (0-1) from which a pixel counts half: mouths, hair and light differ for other reasons."""
+    damping: float = Field(0.01, ge=0)
+    """Difference of colour, in every pixel, that a move by 0.02 rad or 5 mm has to be worth: keeps still what the
+    picture hardly tells, such as the distance."""
