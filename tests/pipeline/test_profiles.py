@@ -61,6 +61,7 @@ PAPER = {  # setting: (value, where the paper says so)
     "motion.use_residual": (True, "Eq. 6"),
     "motion.use_gate": (True, "Eq. 6"),
     "motion.use_unit_map": (False, "Eq. 6: δ_b + g · δ_r and nothing else"),
+    "compose.alignment.rounds": (0, "§4: head pose as the cue frames' tracking gives it"),
     "identity.frames": (50, "§3.2.1: the 50 most neutral frames"),
     "head.identity_modes": (300, "§3.1: VHAP's shape"),
     "head.expression_modes": (100, "§3.1: VHAP's expression"),
