@@ -39,8 +39,8 @@ class Filmed:
 
     def moved(self, turn: float, shift: float) -> ClipFeatures:
         """Say that it stands elsewhere."""
-        noise = torch.randn(2, FRAMES, 3, generator=torch.Generator().manual_seed(3))
         pose = self.features.pose
+        noise = torch.randn(2, FRAMES, 3, generator=torch.Generator().manual_seed(3)).to(pose.rotation.device)
         wrong = replace(pose, rotation=pose.rotation + turn * noise[0], translation=pose.translation + shift * noise[1])
         return replace(self.features, pose=wrong)
 
@@ -59,17 +59,22 @@ class Filmed:
         return float((pixels[0] - pixels[1]).norm(dim=-1).mean())
 
 
-@pytest.fixture(scope="module")
-def filmed() -> Filmed:
-    world = make_world(SIDE, 1500, FRAMES, torch.device("cpu"))
+@pytest.fixture(scope="module", params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def filmed(request: pytest.FixtureRequest) -> Filmed:
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    device = torch.device(request.param)
+    world = make_world(SIDE, 1500, FRAMES, device)
     torch.manual_seed(0)
     network = MotionSettings(width=16, heads=2, audio_layers=1, window=12, overlap=4)
     splats, person = world.scene.splats, world.scene.person
     place = triangle_frames(neutral_head(world.head, person)[None], world.head.faces).centre[0, splats.binding]
     with torch.no_grad():  # something to hold on to
-        splats.sh[:, 0] = torch.sin(place @ (200 * torch.randn(3, 3, generator=torch.Generator().manual_seed(1))))
+        waves = 200 * torch.randn(3, 3, generator=torch.Generator().manual_seed(1)).to(device)
+        splats.sh[:, 0] = torch.sin(place @ waves)
         splats.opacity_logits.fill_(4.0)
-    avatar = Avatar(person, splats, make_network(network, [world.scene]).eval(), MotionNote(), "synthetic", SIDE, {})
+    grmn = make_network(network, [world.scene]).to(device).eval()
+    avatar = Avatar(person, splats, grmn, MotionNote(), "synthetic", SIDE, {})
 
     features = world.scene.shots[0].features
     motion = speak(avatar, features.audio, Cues(features.pose, features.upper_face))
@@ -78,7 +83,8 @@ def filmed() -> Filmed:
     renders = render_sequence(world.head, avatar, motion, features.pose, world.camera, whole_frame(footage))
     colour, alpha = (torch.cat(rows) for rows in zip(*((one.colour, one.alpha) for one in renders)))
     frames, mask = (
-        (255 * values.clamp(0, 1)).round().byte().numpy() for values in (colour / alpha.clamp_min(1e-3), alpha[..., 0])
+        (255 * values.clamp(0, 1)).round().byte().cpu().numpy()
+        for values in (colour / alpha.clamp_min(1e-3), alpha[..., 0])
     )
     return Filmed(world, avatar, Footage(frames, mask, mask, frames[0]))
 
@@ -109,7 +115,7 @@ def test_no_rounds_are_the_tracker(filmed: Filmed) -> None:
 
 def test_a_head_out_of_reach_stays_where_it_was(filmed: Filmed) -> None:
     pose = filmed.features.pose
-    far = replace(pose, translation=pose.translation + torch.tensor([0.5, 0.0, 0.0]))
+    far = replace(pose, translation=pose.translation + pose.translation.new_tensor([0.5, 0.0, 0.0]))
     cues = filmed.aligned(replace(filmed.features, pose=far))
     torch.testing.assert_close(cues.pose.translation, far.translation)
     torch.testing.assert_close(cues.pose.rotation, far.rotation)
