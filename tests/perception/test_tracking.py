@@ -522,3 +522,16 @@ def test_lids_follow_the_gaze(synthetic_head: HeadModel) -> None:
     assert cost(0.25, 0.0, 0.5, 0.0) > cost(0.25, 0.0, 0.0, 0.0)
     assert cost(0.0, 0.25, 0.0, 0.5) < cost(0.0, 0.25, 0.0, 0.0)  # the right eye looks in when it looks to the left
     assert cost(0.0, -0.25, 0.0, 0.5) > cost(0.0, -0.25, 0.0, 0.0)
+
+
+def test_free_brows_go_three_times_as_far_for_the_cost_of_another_expression(synthetic_head: HeadModel) -> None:
+    names = ("browDown_L", "mouthSmile_L", *(f"x{index}" for index in range(synthetic_head.n_expression - 2)))
+    prior = motion_prior(replace(synthetic_head, expression_names=names), TrackSettings(brow_freedom=3.0))
+
+    def cost(index: int, value: float) -> float:
+        motion = torch.zeros(1, N_POSE + synthetic_head.n_expression)
+        motion[0, N_POSE + index] = value
+        return float(prior.cost(motion))
+
+    assert cost(0, 0.6) == pytest.approx(cost(1, 0.2))
+    assert cost(1, 0.2) == pytest.approx(cost(2, 0.2))

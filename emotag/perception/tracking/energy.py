@@ -72,8 +72,9 @@ def motion_prior(head: HeadModel, settings: FitSettings) -> Prior:
     precision[EYES] = 1 / torch.cat((eye, eye)).square()
     low[EYES], high[EYES] = -_EYE_LIMIT, _EYE_LIMIT
     if names:
-        precision[EXPRESSION] = settings.expression_sigma**-2
-        linear[EXPRESSION] = settings.expression_sparsity
+        free = like.new_tensor([settings.brow_freedom if name.startswith("brow") else 1.0 for name in names])
+        precision[EXPRESSION] = (settings.expression_sigma * free) ** -2
+        linear[EXPRESSION] = settings.expression_sparsity / free
         low[EXPRESSION], high[EXPRESSION] = 0.0, 1.0
     else:
         precision[EXPRESSION] = settings.anonymous_sigma**-2

@@ -59,6 +59,10 @@ class FitSettings(Settings):
     expression_sparsity: float = Field(1.0, ge=0)
     """Cost of one whole unit of a named expression (L1): keeps opposing shapes from cancelling each other."""
 
+    brow_freedom: float = Field(1.0, ge=1)
+    """How many times further than other named expressions the brows may go for the same cost: few landmarks lie on
+    them and no other shape moves those, so the priors that keep mouths apart halve frowns."""
+
     asymmetry_sigma: float = Field(0.3, gt=0)
     """Standard deviation of the difference between a named expression's left and right half."""
 
