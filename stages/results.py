@@ -93,10 +93,15 @@ def method_scores(workspace: Workspace) -> list[Entrant]:
 
 
 def ablation_results(workspace: Workspace) -> list[dict[str, Any]]:
-    """Read what `emotag ablate` found. Raises InputError on a file that is none of its."""
+    """Read what `emotag ablate` found. Raises InputError on a file that is none of its.
+
+    Left out is what it has gathered and not yet compared: it compares at its end, and may have been stopped before.
+    """
     found = []
     for file in sorted((workspace.reports / "ablations").glob("*.json")):
         content = read_json(file)
+        if isinstance(content, dict) and "key" in content and "metrics" not in content:
+            continue
         if not isinstance(content, dict) or not isinstance(content.get("metrics"), dict):
             raise InputError(f"{file}: holds no 'metrics'; delete it and run `emotag ablate` again")
         found.append(content)

@@ -317,6 +317,13 @@ def test_exception_on_scores_or_ablations_that_are_none(tmp_path, folder, comman
         collect(Workspace(tmp_path), settings)
 
 
+def test_an_ablation_that_was_stopped_before_its_comparison_is_left_out(tmp_path):
+    settings = fill(tmp_path, frames=8, identities=("ada",))
+    write_json(tmp_path / "reports/ablations/full.json", {"title": "full", "key": "9b53", "tests": []})
+    data = collect(Workspace(tmp_path), settings)
+    assert list(data.ablations) == []
+
+
 def test_tests_may_be_keyed_by_name(tmp_path):
     settings = fill(tmp_path, frames=8, identities=("ada",))
     file = tmp_path / "reports/metrics/ada-self.json"
