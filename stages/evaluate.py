@@ -72,7 +72,7 @@ def evaluate(test: Annotated[str, typer.Option(help="Test of params.yaml.")]) ->
     _listen(settings, waveform, watch)
     content = {
         "identity": entry.identity,
-        "tests": [_about(test, entry) | result.summary],
+        "tests": [_about(test, entry, settings) | result.summary],
         "training": avatar.training,
         "speed": Speed.of(watch.seconds, len(features)).summary(FPS) | {"device": device.type},
         "engines": scorer.engines(),
@@ -90,11 +90,12 @@ def _listen(settings: PipelineSettings, waveform: np.ndarray, watch: Stopwatch) 
         engine.features(waveform)
 
 
-def _about(test: str, entry: TestEntry) -> dict[str, Any]:
+def _about(test: str, entry: TestEntry, settings: PipelineSettings) -> dict[str, Any]:
     return {
         "test": test,
         "protocol": entry.protocol,
         "cues": entry.cues_from(),
+        "alignment_rounds": settings.compose.alignment.rounds,
         "emotion": entry.emotion,
         "level": entry.level,
     }

@@ -24,6 +24,7 @@ _ENGINES = (
 _PAPER_UNITS = "openface"
 _PIXELS = frozenset({"psnr", "ssim", "lpips"})
 _UNITS = frozenset({"aue_lower", "aue_upper"})
+_ALIGNED = "aligned with the avatar's own picture"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Conditions:
     devices: Sequence[str] = ()
     consents: Sequence[str] = ()  # of the people under test
     clips: int = 0  # under test
+    aligned: bool = False  # whether heads were aligned with the avatar (emotag/synthesis/align.py)
 
 
 def differences(here: Conditions) -> list[Difference]:
@@ -66,6 +68,7 @@ def differences(here: Conditions) -> list[Difference]:
         ),
         Difference("Adaptation", "5 s of video, 20,000 iterations", adaptation or "none recorded"),
         *(Difference(what, paper, names[stage] or "not recorded") for what, stage, paper in _ENGINES),
+        Difference("Head pose under test", "of the cue frames, as tracked", _ALIGNED if here.aligned else "as tracked"),
         Difference("Hardware", HARDWARE, ", ".join(sorted(set(here.devices))) or "not recorded"),
     ]
 
@@ -76,6 +79,8 @@ def ruler_notes(
 ) -> list[str]:
     """Say what was measured otherwise than in the paper, in these tests and of these metrics."""
     notes = ["other people and clips"]
+    if any(test.summary.get("alignment_rounds") for test in tests):
+        notes.append(f"heads {_ALIGNED}")
     sides = sorted({int(test.summary["resolution"]) for test in tests if test.summary.get("resolution")})
     if other := [f"{side}²" for side in sides if side != PAPER_SIDE]:
         scored = " and ".join(other)

@@ -150,6 +150,16 @@ def test_notes_name_what_was_measured_otherwise_of_the_tables_metrics():
         "a", {"resolution": 512, "metrics": {"psnr": 30.0}}, engines={"action_units": {"engine": "openface"}}
     )
     assert ruler_notes([alike], ("psnr",)) == ["other people and clips"]
+    alike.summary["alignment_rounds"] = 2
+    assert ruler_notes([alike], ("psnr",)) == ["other people and clips", "heads aligned with the avatar's own picture"]
+    alike.summary["alignment_rounds"] = 0
+    assert ruler_notes([alike], ("psnr",)) == ["other people and clips"]
+
+
+@pytest.mark.parametrize(("aligned", "here"), [(False, "as tracked"), (True, "aligned with the avatar's own picture")])
+def test_differences_say_where_heads_stand(aligned, here):
+    rows = {row.what: row.here for row in differences(Conditions(aligned=aligned))}
+    assert rows["Head pose under test"] == here
 
 
 def test_differences_say_whose_clips_were_tested():

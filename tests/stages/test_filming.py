@@ -11,32 +11,22 @@ from emotag.camera import Camera
 from emotag.media.video import count_frames, stream_frames
 from emotag.metrics.efficiency import Speed
 from emotag.metrics.image import psnr
-from emotag.motion.settings import MotionSettings
-from emotag.motion.store import MotionNote
 from emotag.synthesis.drive import Cues
 from emotag.synthesis.footage import Footage
-from emotag.synthesis.store import Avatar
 from emotag.timing import Stopwatch
-from emotag.training.pretrain import make_network
 from stages.filming import FilmSet, cue_clip
+from tests.avatars import DEVICES, device_named, drawn_avatar
 
 FRAMES, SIDE = 12, 64
 AUDIO = 768  # width of the rows that `make_world` draws
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
 @pytest.fixture(scope="module", params=DEVICES)
 def film_set(request: pytest.FixtureRequest) -> FilmSet:
     """A person that a benchmark draws, before a grey wall; the truth of every frame is the wall and a brighter head."""
-    if request.param == "cuda" and not torch.cuda.is_available():
-        pytest.skip("needs a CUDA device")
-    device = torch.device(request.param)
+    device = device_named(request.param)
     world = make_world(SIDE, 500, FRAMES, device)
-    torch.manual_seed(0)
-    settings = MotionSettings(width=16, heads=2, audio_layers=1, window=12, overlap=4)
-    grmn = make_network(settings, [world.scene]).to(device).eval()
-    torch.nn.init.normal_(grmn.base.face.weight, std=0.1)  # a network that moves the face
-    avatar = Avatar(world.scene.person, world.scene.splats, grmn, MotionNote(), "synthetic", SIDE, {})
+    avatar = drawn_avatar(world)
     features = world.scene.shots[0].features
     frames = np.full((FRAMES, SIDE, SIDE, 3), 90, np.uint8)
     matte = np.zeros_like(frames)

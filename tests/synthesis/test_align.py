@@ -9,8 +9,6 @@ import torch
 
 from benchmarks.synthetic import World, make_world
 from emotag.avatar import frozen_motion, neutral_head
-from emotag.motion.settings import MotionSettings
-from emotag.motion.store import MotionNote
 from emotag.posing import RestHead
 from emotag.splats.rig import triangle_frames
 from emotag.synthesis.align import FEWEST, aligned_cues, rigid_step
@@ -19,7 +17,7 @@ from emotag.synthesis.footage import Footage, whole_frame
 from emotag.synthesis.settings import AlignmentSettings
 from emotag.synthesis.store import Avatar
 from emotag.training.clip import ClipFeatures, HeadPose
-from emotag.training.pretrain import make_network
+from tests.avatars import DEVICES, device_named, drawn_avatar
 
 SIDE, FRAMES = 96, 6
 SETTINGS = AlignmentSettings(rounds=4, side=SIDE, damping=0.0)
@@ -59,22 +57,17 @@ class Filmed:
         return float((pixels[0] - pixels[1]).norm(dim=-1).mean())
 
 
-@pytest.fixture(scope="module", params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.fixture(scope="module", params=DEVICES)
 def filmed(request: pytest.FixtureRequest) -> Filmed:
-    if request.param == "cuda" and not torch.cuda.is_available():
-        pytest.skip("needs a CUDA device")
-    device = torch.device(request.param)
+    device = device_named(request.param)
     world = make_world(SIDE, 1500, FRAMES, device)
-    torch.manual_seed(0)
-    network = MotionSettings(width=16, heads=2, audio_layers=1, window=12, overlap=4)
     splats, person = world.scene.splats, world.scene.person
     place = triangle_frames(neutral_head(world.head, person)[None], world.head.faces).centre[0, splats.binding]
     with torch.no_grad():  # something to hold on to
         waves = 200 * torch.randn(3, 3, generator=torch.Generator().manual_seed(1)).to(device)
         splats.sh[:, 0] = torch.sin(place @ waves)
         splats.opacity_logits.fill_(4.0)
-    grmn = make_network(network, [world.scene]).to(device).eval()
-    avatar = Avatar(person, splats, grmn, MotionNote(), "synthetic", SIDE, {})
+    avatar = drawn_avatar(world, moving=False)
 
     features = world.scene.shots[0].features
     motion = speak(avatar, features.audio, Cues(features.pose, features.upper_face))
