@@ -2,7 +2,6 @@
 
 import io
 
-import librosa
 import numpy as np
 import torch
 
@@ -10,6 +9,7 @@ from emotag.actors.voice.speak import speak
 from emotag.actors.voice.voices import Voice
 from emotag.media.audio import SAMPLE_RATE
 from emotag.perception.audio.articulation import CLASSES
+from emotag.perception.audio.compiled_librosa import librosa
 from emotag.perception.audio.inversion import BANDS, REACH, Inversion, inversion, save
 from emotag.perception.audio.open import OpenAudio
 

@@ -9,13 +9,13 @@ of the frame enters it. Phones look 35 ms ahead, deltas one frame, inversion and
 normalisation (speech mean and variance of each band, median F0, loud level) and the decoder's 12 s blocks look further.
 """
 
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 
 from emotag.media.audio import SAMPLE_RATE
 from emotag.perception.audio import prosody
 from emotag.perception.audio.articulation import CLASSES, PHONES
+from emotag.perception.audio.compiled_librosa import librosa
 from emotag.perception.audio.inversion import inversion
 from emotag.perception.audio.phones import PHONE_RATE, decode_phones, soft_phones
 from emotag.perception.audio.prosody import COLUMNS_PER_FRAME

@@ -1,10 +1,10 @@
 """Pitch, loudness, tilt and tempo: the parts of a voice that carry emotion."""
 
-import librosa
 import numpy as np
 from numpy.typing import NDArray
 
 from emotag.media.audio import SAMPLE_RATE
+from emotag.perception.audio.compiled_librosa import librosa
 
 SILENCE_DB = -90.0
 """Floor of energy, dB re full scale."""
