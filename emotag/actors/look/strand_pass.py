@@ -1,6 +1,7 @@
 """The pass that draws all strands of a frame."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -25,7 +26,7 @@ class StrandPass:
     """Hair of one actor, ready to be drawn."""
 
     def __init__(self, kinds: Sequence[Strands], body: Anatomy, room: Room, canvas: Canvas) -> None:
-        self._kinds = kinds
+        self._kinds = [one_layout(kind) for kind in kinds]
         self._canvas = canvas
         self._centre = body.head_centre
         self._lamps = room.axes.astype(np.float32)
@@ -60,6 +61,12 @@ class StrandPass:
             )  # fmt: skip
             first += kind.segments
         return shaded
+
+
+def one_layout(strands: Strands) -> Strands:
+    """Give strands in C order: a kernel is compiled anew for each order of its arrays, which takes seconds."""
+    arrays = {name: np.ascontiguousarray(getattr(strands, name)) for name in ("points", "normals", "colours", "widths")}
+    return replace(strands, **arrays)
 
 
 def seen_strands(strands: Strands, body: Anatomy, room: Room, canvas: Canvas) -> Strands:

@@ -7,6 +7,7 @@ import torch
 from emotag.actors.look.draw import draw_look
 from emotag.actors.look.look import HAIR_STYLES, Hair, Lens, Look, Skin
 from emotag.actors.look.renderer import Renderer
+from emotag.actors.look.strand_kernels import draw_strands
 from emotag.camera import Camera
 from emotag.head.mesh_render import rasterize, vertex_normals
 from emotag.head.model import HeadModel
@@ -99,6 +100,7 @@ def test_every_style_covers_the_scalp_and_leaves_the_face(head, shape, camera, s
     for point in marks[[27, 30, 33, 51, 57, 8]]:  # bridge, tip and base of the nose, lips, chin
         column, row = point.astype(int)
         np.testing.assert_allclose(frame.rgb[row, column].astype(int), bald.rgb[row, column], atol=45)
+    assert len(draw_strands.signatures) == 1  # each other order of arrays would cost seconds of compilation
 
 
 def test_hair_moves_with_the_head(head, shape, camera):
