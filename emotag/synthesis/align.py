@@ -95,7 +95,12 @@ def align(
         image = _pooled(render.over(truth.new_full((3,), _GREY)), pool)
         pivot = renderer.root(joints) * axes
         pivot[:, 2] += CAMERA_DISTANCE
-        turn, shift = rigid_step(shrunk, image, depth, alpha, intrinsics, pool, pivot, settings)
+        rows, columns = _around(alpha > OPAQUE)
+        centred = intrinsics.clone()
+        centred[0, 2] -= columns.start * pool
+        centred[1, 2] -= rows.start * pool
+        pictures = (picture[:, rows, columns] for picture in (shrunk, image, depth, alpha))
+        turn, shift = rigid_step(*pictures, centred, pool, pivot, settings)
         rotation = axis_angle_to_matrix(turn * axes) @ axis_angle_to_matrix(found.rotation)
         found = HeadPose(
             matrix_to_axis_angle(rotation), found.translation + shift * axes, found.neck_pose, found.eyes_pose
@@ -118,35 +123,48 @@ def rigid_step(
     focal = intrinsics[0, 0]
     columns = (torch.arange(width, device=image.device) + 0.5) * pool
     rows = (torch.arange(height, device=image.device) + 0.5) * pool
-    x = (columns - intrinsics[0, 2])[None, None, :, None] / focal * depth
-    y = (rows - intrinsics[1, 2])[None, :, None, None] / focal * depth
-    arm = torch.cat((x, y, depth), dim=-1) - pivot[:, None, None]
-    moved = torch.cat((_turning(arm), torch.eye(3, device=arm.device).expand(*arm.shape[:-1], 3, 3)), dim=-1)
-    nearness = 1 / depth.clamp_min(0.1)
-    sight = torch.cat((x, y), dim=-1) * nearness
-    flow = (focal / pool) * nearness[..., None] * (moved[..., :2, :] - sight[..., None] * moved[..., 2:, :])
+    x = (columns - intrinsics[0, 2])[None, None, :] / focal * depth[..., 0]
+    y = (rows - intrinsics[1, 2])[None, :, None] / focal * depth[..., 0]
+    across, down = _flow(torch.stack((x, y, depth[..., 0]), dim=1).flatten(2), pivot, focal / pool)
 
-    slope = torch.stack(_gradient((image + truth) / 2), dim=-1)  # (B, h, w, 3, 2)
-    jacobian = -slope @ flow  # (B, h, w, 3, 6)
     residual = truth - image
     seen = alpha > OPAQUE
     weight = seen / (1 + (torch.linalg.vector_norm(residual, dim=-1, keepdim=True) / settings.knee).square())
-    weighted = (jacobian * weight[..., None]).reshape(batch, -1, 6).transpose(1, 2)
+    # What three colours say of a pixel's shift: two equations (the structure tensor), whatever moves it.
+    slope_x, slope_y = _gradient((image + truth) / 2)
+    weighted_x, weighted_y = slope_x * weight, slope_y * weight
+    xx, xy, yy, x_error, y_error = (
+        (one * other).sum(-1).reshape(batch, 1, -1)
+        for one, other in (
+            (weighted_x, slope_x), (weighted_x, slope_y), (weighted_y, slope_y),
+            (weighted_x, residual), (weighted_y, residual),
+        )
+    )  # fmt: skip
     unit = torch.tensor([TURN_UNIT] * 3 + [SHIFT_UNIT] * 3, device=image.device)
     pixels = seen.sum((1, 2, 3))
     held = (settings.damping**2 + _TINY) * pixels.clamp_min(1)
     damping = held[:, None, None] * torch.diag(1 / unit.square())
-    normal = weighted @ jacobian.reshape(batch, -1, 6) + damping
-    step = torch.linalg.solve(normal, weighted @ residual.reshape(batch, -1, 1)).squeeze(-1)
+    normal = (xx * across + xy * down) @ across.transpose(1, 2) + (xy * across + yy * down) @ down.transpose(1, 2)
+    right = -(x_error * across + y_error * down).sum(-1, keepdim=True)
+    step = torch.linalg.solve(normal + damping, right).squeeze(-1)
     step = step * (pixels >= FEWEST)[:, None]
     return step[:, :3], step[:, 3:]
 
 
-def _turning(arm: Tensor) -> Tensor:  # (..., 3) -> (..., 3, 3)
-    """Give M with M ω = ω × arm."""
-    x, y, z = arm.unbind(-1)
-    zero = torch.zeros_like(x)
-    return torch.stack((zero, z, -y, -z, zero, x, y, -x, zero), dim=-1).unflatten(-1, (3, 3))
+def _flow(
+    points: Tensor,  # (B, 3, P) metres, camera axes
+    pivot: Tensor,  # (B, 3)
+    focal: Tensor,  # pixels
+) -> tuple[Tensor, Tensor]:  # (B, 6, P) twice: pixels to the right and down for a unit of each turn and shift
+    """How fast points move in the picture when they turn about the pivot (radians) and shift (metres)."""
+    x, y, z = (points - pivot[:, :, None]).unbind(1)
+    nearness = 1 / points[:, 2].clamp_min(0.1)
+    right, below = points[:, 0] * nearness, points[:, 1] * nearness
+    none, one = torch.zeros_like(x), torch.ones_like(x)
+    scale = (focal * nearness)[:, None]
+    across = torch.stack((-right * y, z + right * x, -y, one, none, -right), dim=1)
+    down = torch.stack((-z - below * y, below * x, x, none, one, -below), dim=1)
+    return scale * across, scale * down
 
 
 def _gradient(image: Tensor) -> tuple[Tensor, Tensor]:  # (B, h, w, C) -> twice the same, a pixel to the right and down
@@ -154,6 +172,15 @@ def _gradient(image: Tensor) -> tuple[Tensor, Tensor]:  # (B, h, w, C) -> twice 
     across = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2
     down = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2
     return across, down
+
+
+def _around(seen: Tensor) -> tuple[slice, slice]:  # (B, h, w, 1) -> rows, columns with all of it and a pixel more
+    edges = []
+    for axis in (1, 2):
+        at = seen.any(dim=3 - axis).any(dim=0).any(dim=-1).nonzero()
+        first, last = (int(at[0]), int(at[-1])) if len(at) else (0, 0)
+        edges.append(slice(max(0, first - 1), last + 2))
+    return edges[0], edges[1]
 
 
 def _pooled(image: Tensor, pool: int) -> Tensor:  # (B, H, W, C) -> (B, H // pool, W // pool, C)
