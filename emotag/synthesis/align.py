@@ -99,8 +99,8 @@ def align(
         centred = intrinsics.clone()
         centred[0, 2] -= columns.start * pool
         centred[1, 2] -= rows.start * pool
-        pictures = (picture[:, rows, columns] for picture in (shrunk, image, depth, alpha))
-        turn, shift = rigid_step(*pictures, centred, pool, pivot, settings)
+        cut = (slice(None), rows, columns)
+        turn, shift = rigid_step(shrunk[cut], image[cut], depth[cut], alpha[cut], centred, pool, pivot, settings)
         rotation = axis_angle_to_matrix(turn * axes) @ axis_angle_to_matrix(found.rotation)
         found = HeadPose(
             matrix_to_axis_angle(rotation), found.translation + shift * axes, found.neck_pose, found.eyes_pose

@@ -65,8 +65,13 @@ class StrandPass:
 
 def one_layout(strands: Strands) -> Strands:
     """Give strands in C order: a kernel is compiled anew for each order of its arrays, which takes seconds."""
-    arrays = {name: np.ascontiguousarray(getattr(strands, name)) for name in ("points", "normals", "colours", "widths")}
-    return replace(strands, **arrays)
+    return replace(
+        strands,
+        points=np.ascontiguousarray(strands.points),
+        normals=np.ascontiguousarray(strands.normals),
+        colours=np.ascontiguousarray(strands.colours),
+        widths=np.ascontiguousarray(strands.widths),
+    )
 
 
 def seen_strands(strands: Strands, body: Anatomy, room: Room, canvas: Canvas) -> Strands:
