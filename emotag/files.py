@@ -1,7 +1,9 @@
 """Files that are either whole or absent, and the digests that name them."""
 
+import errno
 import hashlib
 import json
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,21 +12,35 @@ from typing import Any
 
 from emotag.errors import InputError
 
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` on success, remove it on failure.
 
-    The temporary name keeps the suffix, since writers choose a format by it. Parents are made.
+    The temporary name keeps the suffix, since writers choose a format by it. Parents are made. Raises InputError where
+    the disk is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         partial.replace(path)
+    except Exception as error:
+        if not _is_full(error):
+            raise
+        raise InputError(
+            f"{path}: the disk is full; make room (`dvc gc --workspace` drops other settings' results) and run again"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether a write failed for want of space. Libraries in other languages say so in words alone."""
+    return getattr(error, "errno", None) in _FULL or os.strerror(errno.ENOSPC) in str(error)
 
 
 def write_json(path: Path | str, value: Any) -> None:

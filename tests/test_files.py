@@ -1,9 +1,22 @@
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from emotag.errors import InputError
 from emotag.files import atomic, read_json, sha256, write_json
+from emotag.media.video import encode_video
+
+
+def save_table(path: Path) -> None:
+    parquet.write_table(pyarrow.table({"x": range(100_000)}), path)
+
+
+def encode(path: Path) -> None:
+    encode_video(path, np.random.default_rng(0).integers(0, 255, (30, 64, 64, 3), np.uint8))
 
 
 def test_atomic_leaves_nothing_when_writing_fails(tmp_path: Path) -> None:
@@ -21,6 +34,16 @@ def test_atomic_keeps_the_old_file_when_writing_fails(tmp_path: Path) -> None:
         partial.write_text("half")
         raise RuntimeError
     assert target.read_text() == "old"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+@pytest.mark.parametrize("write", [lambda full: full.write_text("much"), save_table, encode])
+def test_a_full_disk_is_one_line(tmp_path: Path, write: Callable[[Path], object]) -> None:
+    target = tmp_path / "result.mkv"
+    with pytest.raises(InputError, match=rf"{target}: the disk is full; make room"), atomic(target) as partial:
+        partial.symlink_to("/dev/full")
+        write(partial)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_atomic_replaces(tmp_path: Path) -> None:
