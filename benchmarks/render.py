@@ -36,7 +36,7 @@ LIVE_SECTIONS = ("GRMN and posing", "rasterizer", "composition")
 LIVE_WARM = 3  # frames before those that are timed: the first is captured as a graph
 TORSO_FROM = 0.8  # of the frame's height: below stands the torso
 UNDERLAID = 48  # frames that are kept without their head; the sequence goes over them again and again
-console = Console()
+console = Console(width=140)
 
 
 def whole_frames(world: World, count: int) -> Underlays:

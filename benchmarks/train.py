@@ -47,7 +47,7 @@ RATE_BATCH = 4
 GOAL_FRAMES = 20_000
 WARM_STEPS = 10
 STATIC_FRAMES = 1000
-console = Console()
+console = Console(width=220)
 
 
 def training(frames: int, batch: int, static: int, **changes: object) -> AdaptSettings:
