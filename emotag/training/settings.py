@@ -86,7 +86,9 @@ class TrainingSettings(Settings):
     """Windows of features that supervise the motion network in a step, the rendered one included."""
 
     tracked_share: float = 0.0
-    """Share of the joint stage's rendered frames that the tracker poses instead of the network (0 in the paper)."""
+    """Share of the joint stage's rendered frames whose expression and jaw are the tracker's instead of the network's (0
+    in the paper). Splats that are fitted to a face which is not quite the picture's become the mean of many: lips and
+    teeth blur."""
 
     rates: LearningRates = LearningRates()
     """Learning rates."""

@@ -120,8 +120,8 @@ def head_half(
 ) -> tuple[PosedSplats, Tensor, dict[str, Tensor]]:  # splats of B frames, opacities (N,), terms
     """Move and pose the splats, and compare what needs no picture.
 
-    `joint`: the motion network learns (EmoTaG §3.3); `predicted`: it also moves the face, which otherwise is as
-    tracked. `with_geometry` adds the splats' normals.
+    `joint`: the motion network learns (EmoTaG §3.3); `predicted`: it also gives expression and jaw, which otherwise are
+    as tracked. The mouth's offsets are the network's in both. `with_geometry` adds the splats' normals.
     """
     scene, sample = windows[0].scene, windows[0].sample
     face = tracked_motion(sample.shot.features, sample.index)
@@ -129,8 +129,8 @@ def head_half(
     if joint:
         with section("GRMN"):
             motion = motion_of(grmn, windows, prepared)
-            if predicted:
-                face = predicted_motion(grmn, scene, motion.frames((0, sample.inside)), prepared)
+            moved = predicted_motion(grmn, scene, motion.frames((0, sample.inside)), prepared)
+            face = moved if predicted else FaceMotion(face.expression, face.jaw, moved.mouth)
         with section("motion losses"):
             terms = guidance_terms(grmn, windows, motion, prepared)
     with section("posing"):
