@@ -49,7 +49,7 @@ def _pretrain(workspace: Workspace, settings: PipelineSettings, ranks: Ranks) ->
         name = settings.corpus[place]
         person = move(load_person(workspace, name, head), ranks.device)
         shots = open_shots(workspace, clips[name], ranks.device, settings.pretrain.resident_frames)
-        scenes.append(make_scene(on_device, person, shots, settings.splats))
+        scenes.append(make_scene(on_device, person, shots, settings.pretraining_splats()))
 
     checkpoint = workspace.root / "checkpoints" / "pretrain.pt"
     files = [workspace.head, workspace.root / "data" / "corpus.json"]

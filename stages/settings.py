@@ -292,6 +292,11 @@ class PipelineSettings(Settings):
         """Name the clips that pretraining sees, sorted: the order of params.yaml must not change a result."""
         return sorted(name for name, clip in self.clips.items() if clip.identity in self.corpus)
 
+    def pretraining_splats(self) -> SplatSettings:
+        """Give the splats of the people of the corpus."""
+        count = self.pretrain.splats
+        return self.splats if count is None else self.splats.model_copy(update={"count": count})
+
 
 def _entry(section: Mapping[str, Any], name: str, kind: str) -> Any:
     if name not in section:

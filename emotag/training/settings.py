@@ -132,6 +132,10 @@ class AdaptSettings(TrainingSettings):
 class PretrainSettings(TrainingSettings):
     """Pretraining: a run over many people, whose footage need not fit into memory."""
 
+    splats: int | None = Field(None, ge=1)
+    """Splats of each person, who is forgotten afterwards: enough for the picture to say how the face moves. null takes
+    as many as an avatar has (`splats.count`)."""
+
     resident_frames: int | None = Field(400, ge=16)
     """Frames of a person that are held at a time, on the training device (0.6 MB each at 512²). Longer footage is
     streamed in stretches of so many; null holds all of it."""

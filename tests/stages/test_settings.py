@@ -71,6 +71,15 @@ def test_every_section_that_dvc_watches_is_in_params() -> None:
     assert {key for key in watched if "." not in key} <= set(params)
 
 
+def test_the_corpus_may_have_fewer_splats_than_an_avatar() -> None:
+    one = changed(splats={"count": 500})
+    assert one.pretraining_splats() == one.splats
+    pretrain = PEOPLE["pretrain"] | {"splats": 200}
+    other = changed(splats={"count": 500, "sh_degree": 1}, pretrain=pretrain)
+    assert (other.pretraining_splats().count, other.splats.count) == (200, 500)
+    assert other.pretraining_splats().sh_degree == 1
+
+
 def test_lookups_name_what_there_is() -> None:
     settings = changed()
     assert settings.corpus_clips() == ["bob"]
