@@ -17,7 +17,6 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Annotated
 
-import librosa
 import numpy as np
 import pandas as pd
 import typer
@@ -34,6 +33,7 @@ from emotag.actors.voice.speak import speak
 from emotag.actors.voice.voices import VOICES, Voice, draw_voice
 from emotag.media.audio import SAMPLE_RATE
 from emotag.perception.audio import prosody
+from emotag.perception.audio.compiled_librosa import librosa
 from emotag.perception.audio.open import OpenAudio
 from emotag.progress import track
 from emotag.tables import FPS

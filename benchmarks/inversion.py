@@ -25,7 +25,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
-import librosa
 import numpy as np
 import torch
 import typer
@@ -46,6 +45,7 @@ from emotag.files import atomic
 from emotag.media.audio import SAMPLE_RATE, read_audio
 from emotag.perception.audio import inversion
 from emotag.perception.audio.articulation import CLASSES, PHONES, SILENCE, articulation_path
+from emotag.perception.audio.compiled_librosa import librosa
 from emotag.perception.audio.open import OpenAudio
 from emotag.perception.audio.phones import PHONE_RATE, articulation_of, decode_phones, smooth
 from emotag.progress import track
