@@ -11,6 +11,8 @@ from emotag.head.model import HeadModel
 from emotag.media.sheet import contact_sheet
 from emotag.motion.store import load_grmn
 from emotag.progress import summary
+from emotag.sync.shift import in_time
+from emotag.sync.store import CARD, load_sync
 from emotag.synthesis.export import write_resting_ply
 from emotag.synthesis.store import Avatar, save_avatar
 from emotag.training.adapt import adapt as adapt_avatar
@@ -36,10 +38,13 @@ def adapt(identity: Annotated[str, typer.Option(help="Avatar of params.yaml.")])
     person = move(load_person(workspace, identity, head), device)
     shot = load_shot(workspace, clip, device, with_geometry=True)
     scene = make_scene(on_device, person, [shot], settings.splats)
+    lag = load_sync(workspace.sync).measure(shot.features, scene.lips)
+    shot.features = in_time(shot.features, lag.seconds)
 
     checkpoint = workspace.root / "checkpoints" / f"adapt-{identity}.pt"
     inputs = [workspace.motion / "grmn.safetensors", workspace.head, workspace.file("features", clip, "parquet")]
     inputs += [workspace.file("matte", clip, "mkv"), workspace.file("crop", clip, "mp4")]
+    inputs += [workspace.sync / CARD]
     key = run_key([settings.splats, settings.adapt], inputs)
     state = adapt_avatar(on_device, scene, grmn.to(device), settings.adapt, checkpoint, key)
 
@@ -51,12 +56,16 @@ def adapt(identity: Annotated[str, typer.Option(help="Avatar of params.yaml.")])
     contact_sheet(folder / "sheet.jpg", images, captions, columns=2)
     write_resting_ply(folder / "splats.ply", on_device, person, scene.splats)
     training = {"seconds": state.seconds, "frames_seen": state.frames_seen, "device": device.type}
-    save_avatar(folder, Avatar(person, scene.splats, state.grmn, note, entry.consent, settings.resolution, training))
+    save_avatar(
+        folder,
+        Avatar(person, scene.splats, state.grmn, note, entry.consent, settings.resolution, training, lag.seconds),
+    )
     checkpoint.unlink(missing_ok=True)
     summary(
         "adapt",
         [
             ("splats", f"{len(scene.splats.binding)}, {len(scene.splats.mouth)} of them in the mouth"),
+            ("sound of the clip", lag.says()),
             ("frames rendered", state.frames_seen),
             ("seconds", f"{state.seconds:.0f} on {device}"),
             ("PSNR of the head, last steps", f"{log['psnr'].tail(10).mean():.1f} dB"),

@@ -19,6 +19,7 @@ from emotag.metrics.evaluate import Evaluation, evaluate_clip
 from emotag.metrics.statistics import Columns
 from emotag.perception.audio.engines import make_audio
 from emotag.progress import summary
+from emotag.sync.shift import in_time
 from emotag.synthesis.store import load_avatar
 from emotag.tables import FPS, column, frame_table, read_table, write_table
 from emotag.timing import Stopwatch
@@ -42,8 +43,12 @@ def evaluate(test: Annotated[str, typer.Option(help="Test of params.yaml.")]) ->
     cpu_head = HeadModel.load(workspace.head)
     scorer = Scorer.make(workspace, settings, settings.metrics)
     avatar = load_avatar(workspace.avatar(entry.identity), motion_note(workspace, cpu_head, [entry.clip])).to(device)
+    reference = settings.person(entry.identity).reference
     features = move(load_features(workspace.file("features", entry.clip, "parquet")), device)
-    source = cue_clip(entry.cues_from(), entry.clip, settings.person(entry.identity).reference)
+    # Of another recording's sound nothing is known that a test may know.
+    lag = avatar.audio_lag_s if settings.same_recording(entry.clip, reference) else 0.0
+    features = in_time(features, lag)
+    source = cue_clip(entry.cues_from(), entry.clip, reference)
     film_set = FilmSet.lay(
         workspace, settings.compose, cpu_head.to(device), avatar, entry.clip, source, len(features), device
     )
@@ -72,7 +77,7 @@ def evaluate(test: Annotated[str, typer.Option(help="Test of params.yaml.")]) ->
     _listen(settings, waveform, watch)
     content = {
         "identity": entry.identity,
-        "tests": [_about(test, entry, settings) | result.summary],
+        "tests": [_about(test, entry, settings) | {"audio_lag_s": lag} | result.summary],
         "training": avatar.training,
         "speed": Speed.of(watch.seconds, len(features)).summary(FPS) | {"device": device.type},
         "engines": scorer.engines(),

@@ -12,6 +12,8 @@ from emotag.head.model import HeadModel
 from emotag.media.sheet import contact_sheet
 from emotag.motion.store import save_grmn
 from emotag.progress import console, summary
+from emotag.sync.shift import in_time
+from emotag.sync.store import CARD, load_sync
 from emotag.training.distributed import Ranks, join, launch, launched, share
 from emotag.training.picture import training_pictures
 from emotag.training.pretrain import pretrain as pretrain_network
@@ -40,19 +42,20 @@ def _pretrain(workspace: Workspace, settings: PipelineSettings, ranks: Ranks) ->
     head = HeadModel.load(workspace.head)
     note = motion_note(workspace, head, settings.corpus_clips())
     on_device = head.to(ranks.device)
-    clips = {
-        name: [c for c in settings.corpus_clips() if settings.clips[c].identity == name] for name in settings.corpus
-    }
+    clips = {name: settings.clips_of(name) for name in settings.corpus}
+    sync = load_sync(workspace.sync)
     lengths = [sum(frames_of(workspace, clip) for clip in clips[name]) for name in settings.corpus]
     scenes = []
     for place in share(lengths, ranks.count)[ranks.rank]:
         name = settings.corpus[place]
         person = move(load_person(workspace, name, head), ranks.device)
         shots = open_shots(workspace, clips[name], ranks.device, settings.pretrain.resident_frames)
+        for shot in shots:
+            shot.features = in_time(shot.features, sync.lag_s(shot.features.name))
         scenes.append(make_scene(on_device, person, shots, settings.pretraining_splats()))
 
     checkpoint = workspace.root / "checkpoints" / "pretrain.pt"
-    files = [workspace.head, workspace.root / "data" / "corpus.json"]
+    files = [workspace.head, workspace.root / "data" / "corpus.json", workspace.sync / CARD]
     key = run_key([settings.motion, settings.splats, settings.pretrain], files)
     state = pretrain_network(on_device, scenes, settings.motion, settings.pretrain, checkpoint, key, ranks)
 

@@ -164,8 +164,10 @@ def _sheets(workspace: Workspace) -> list[Sheet]:
         folder = workspace.file(stage, "x", "jpg").parent
         files = sorted(file for suffix in ("jpg", "png") for file in folder.glob(f"*.{suffix}"))
         sheets += [Sheet(stage, file.stem, file) for file in files if not file.name.startswith(".")]
-    pictures = workspace.motion / "sheet.jpg"
-    sheets += [Sheet("pretrain", "motion", pictures)] if pictures.exists() else []
+    of_corpus = (("sync", "corpus", workspace.sync), ("pretrain", "motion", workspace.motion))
+    for stage, name, folder in of_corpus:
+        pictures = folder / "sheet.jpg"
+        sheets += [Sheet(stage, name, pictures)] if pictures.exists() else []
     avatars = sorted(workspace.avatar("x").parent.glob("*/sheet.jpg"))
     return sheets + [Sheet("adapt", file.parent.name, file) for file in avatars]
 

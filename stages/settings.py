@@ -27,6 +27,7 @@ from emotag.perception.tracking.settings import ShapeSettings, TrackSettings
 from emotag.report.settings import ReportSettings
 from emotag.settings import Settings
 from emotag.splats.settings import SplatSettings
+from emotag.sync.settings import SyncSettings
 from emotag.synthesis.settings import AlignmentSettings, CompositionSettings, PlateSettings
 from emotag.training.settings import AdaptSettings, PretrainSettings
 
@@ -209,6 +210,9 @@ class PipelineSettings(Settings):
     audio: AudioSettings = AudioSettings()
     """Speech features."""
 
+    sync: SyncSettings = SyncSettings()
+    """How long after the picture the sound comes."""
+
     motion: MotionSettings = MotionSettings()
     """The motion network."""
 
@@ -291,6 +295,14 @@ class PipelineSettings(Settings):
     def corpus_clips(self) -> list[str]:
         """Name the clips that pretraining sees, sorted: the order of params.yaml must not change a result."""
         return sorted(name for name, clip in self.clips.items() if clip.identity in self.corpus)
+
+    def clips_of(self, person: str) -> list[str]:
+        """Name a person's clips of the corpus, sorted."""
+        return [name for name in self.corpus_clips() if self.clips[name].identity == person]
+
+    def same_recording(self, clip: str, other: str) -> bool:
+        """Whether two clips are cut from one video: what is wrong with its sound is wrong in both."""
+        return self.clip(clip).video == self.clip(other).video
 
     def pretraining_splats(self) -> SplatSettings:
         """Give the splats of the people of the corpus."""

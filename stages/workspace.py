@@ -38,6 +38,11 @@ class Workspace:
         """Folder of the pretrained motion network."""
         return self.root / "models" / "motion"
 
+    @property
+    def sync(self) -> Path:
+        """Folder of the corpus' audio lags and of what finds others."""
+        return self.root / "models" / "sync"
+
     def avatar(self, identity: str) -> Path:
         """Folder of an identity's avatar."""
         return self.root / "models" / "avatars" / identity

@@ -174,6 +174,7 @@ def _conditions(data: ReportData) -> Conditions:
         devices=[str(one["device"]) for one in trainings if one.get("device")],
         consents=[identity.consent or "" for identity in tested],
         clips=len({test.summary["clip"] for test in tests}),
+        lags_s=[float(test.summary.get("audio_lag_s", 0.0)) for test in tests],
         aligned=any(test.summary.get("alignment_rounds") for test in tests),
     )
 

@@ -48,6 +48,7 @@ class Conditions:
     devices: Sequence[str] = ()
     consents: Sequence[str] = ()  # of the people under test
     clips: int = 0  # under test
+    lags_s: Sequence[float] = ()  # by which tests' sound was moved (emotag/sync)
     aligned: bool = False  # whether heads were aligned with the avatar (emotag/synthesis/align.py)
 
 
@@ -69,6 +70,7 @@ def differences(here: Conditions) -> list[Difference]:
         Difference("Adaptation", "5 s of video, 20,000 iterations", adaptation or "none recorded"),
         *(Difference(what, paper, names[stage] or "not recorded") for what, stage, paper in _ENGINES),
         Difference("Head pose under test", "of the cue frames, as tracked", _ALIGNED if here.aligned else "as tracked"),
+        Difference("Sound of a late recording", "as the file has it", _moved(here.lags_s) or "as the file has it"),
         Difference("Hardware", HARDWARE, ", ".join(sorted(set(here.devices))) or "not recorded"),
     ]
 
@@ -81,6 +83,8 @@ def ruler_notes(
     notes = ["other people and clips"]
     if any(test.summary.get("alignment_rounds") for test in tests):
         notes.append(f"heads {_ALIGNED}")
+    if moved := _moved([float(test.summary.get("audio_lag_s", 0.0)) for test in tests]):
+        notes.append(f"sound {moved}")
     sides = sorted({int(test.summary["resolution"]) for test in tests if test.summary.get("resolution")})
     if other := [f"{side}²" for side in sides if side != PAPER_SIDE]:
         scored = " and ".join(other)
@@ -97,6 +101,12 @@ def ruler_notes(
 
 def _value(test: TestResult, metric: str) -> float | None:
     return (test.summary.get("metrics") or {}).get(metric)
+
+
+def _moved(lags_s: Sequence[float]) -> str:
+    """Say by how much sound was moved to fit its picture; nothing where none was."""
+    most = max(map(abs, lags_s), default=0.0)
+    return f"moved by up to {1000 * most:.0f} ms to fit its picture" if most > 0 else ""
 
 
 def _clips(here: Conditions) -> str:

@@ -33,6 +33,7 @@ class Avatar:
     consent: str
     resolution: int  # side of the crops it was made from, pixels
     training: dict[str, Any]  # seconds, frames_seen, device of the adaptation
+    audio_lag_s: float = 0.0  # in the recording that it learnt from, the sound comes so much after the picture
 
     def to(self, device: torch.device) -> "Avatar":
         """Give the avatar on `device`."""
@@ -44,6 +45,7 @@ class Avatar:
             self.consent,
             self.resolution,
             self.training,
+            self.audio_lag_s,
         )
 
 
@@ -61,6 +63,7 @@ def save_avatar(folder: Path, avatar: Avatar) -> None:
         "consent": avatar.consent,
         "resolution": avatar.resolution,
         "training": avatar.training,
+        "audio_lag_s": avatar.audio_lag_s,
         "splats": len(avatar.splats.binding),
         "mouth_splats": len(avatar.splats.mouth),
         "focal_length": person.focal_length,
@@ -90,8 +93,9 @@ def load_avatar(folder: Path, expected: MotionNote | None = None) -> Avatar:
             torch.tensor(card["embedding"]),
             offset,
         )
+        lag = float(card["audio_lag_s"])
     except (SafetensorError, FileNotFoundError, KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         name = folder.name
         raise InputError(f"{folder}: not a whole avatar ({reason}); run `dvc repro adapt@{name}` again") from None
-    return Avatar(person, splats, grmn, note, card["consent"], card["resolution"], card["training"])
+    return Avatar(person, splats, grmn, note, card["consent"], card["resolution"], card["training"], lag)

@@ -8,9 +8,13 @@ import sys
 from pathlib import Path
 
 import av
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
+from emotag.media.audio import SAMPLE_RATE, read_audio
+from emotag.media.video import stream_frames, write_video
 
 ROOT = Path(__file__).parents[2]
 LINES = {
@@ -19,6 +23,9 @@ LINES = {
     "mira-adapt": ("Believe me, this was the best morning of my whole life.", "happy", 2),
     "mira-same": ("Maybe we should buy some flowers for Peter as well.", "happy", 2),
 }
+LATE_S = 0.16
+"""By how much the sound of one video is moved."""
+
 pytestmark = pytest.mark.slow
 
 
@@ -84,6 +91,9 @@ def test_every_stage_left_its_picture_and_the_report_holds_them(project: Path) -
     assert "http://" not in page.replace("http://www.w3.org", "")
     for stage in ("crop", "landmarks", "track", "matte", "action_units", "emotion"):
         assert (project / "data" / stage / "mira-adapt.jpg").stat().st_size > 1000
+    lags = json.loads((project / "models" / "sync" / "lags.json").read_text())["clips"]
+    assert {clip: lag["seconds"] for clip, lag in lags.items()} == dict.fromkeys(("ada", "ben"), 0.0)  # as filmed
+    assert (project / "models" / "sync" / "sheet.jpg").stat().st_size > 1000
     assert (project / "models" / "avatars" / "mira" / "splats.ply").read_bytes().startswith(b"ply")
 
 
@@ -114,10 +124,14 @@ def test_one_parameter_reruns_its_stage_and_what_follows(project: Path) -> None:
 
 def test_a_new_person_does_not_rerun_pretraining(project: Path) -> None:
     video = project.parent / "own.mp4"
-    video.write_bytes((project / "data" / "raw" / "ada.mp4").read_bytes())
+    take = project / "data" / "raw" / "ada.mp4"
+    sound = np.roll(read_audio(take), round(LATE_S * SAMPLE_RATE))
+    write_video(video, stream_frames(take), crf=12, audio=(sound, SAMPLE_RATE))
     arguments = ["add-identity", "own", "--video", video, "--consent", "synthetic", "--adapt-seconds", "3"]
     run(project, "emotag", *arguments, "--test-seconds", "0")
     ran = stages_run(run(project, "dvc", "repro", "adapt@own"))
-    assert "pretrain" not in ran
+    assert not {"pretrain", "sync"} & ran
     assert {"ingest@own-adapt", "features@own-adapt", "corpus", "adapt@own"} <= ran
+    card = json.loads((project / "models" / "avatars" / "own" / "avatar.json").read_text())
+    assert card["audio_lag_s"] == pytest.approx(LATE_S, abs=0.03)  # her sound was moved, and that was undone
     assert not any("ada" in stage.split("@")[-1].split("-") or "mira" in stage for stage in ran)

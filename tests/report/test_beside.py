@@ -154,12 +154,28 @@ def test_notes_name_what_was_measured_otherwise_of_the_tables_metrics():
     assert ruler_notes([alike], ("psnr",)) == ["other people and clips", "heads aligned with the avatar's own picture"]
     alike.summary["alignment_rounds"] = 0
     assert ruler_notes([alike], ("psnr",)) == ["other people and clips"]
+    alike.summary["audio_lag_s"] = -0.0974
+    late = "sound moved by up to 97 ms to fit its picture"
+    assert ruler_notes([alike], ("psnr",)) == ["other people and clips", late]
 
 
 @pytest.mark.parametrize(("aligned", "here"), [(False, "as tracked"), (True, "aligned with the avatar's own picture")])
 def test_differences_say_where_heads_stand(aligned, here):
     rows = {row.what: row.here for row in differences(Conditions(aligned=aligned))}
     assert rows["Head pose under test"] == here
+
+
+@pytest.mark.parametrize(
+    ("lags", "here"),
+    [
+        ([], "as the file has it"),
+        ([0.0, 0.0], "as the file has it"),
+        ([0.0, 0.1, -0.12], "moved by up to 120 ms to fit its picture"),
+    ],
+)
+def test_differences_say_whether_sound_was_moved(lags, here):
+    rows = {row.what: row.here for row in differences(Conditions(lags_s=lags))}
+    assert rows["Sound of a late recording"] == here
 
 
 def test_differences_say_whose_clips_were_tested():
