@@ -20,15 +20,18 @@ WARM, BATCH, STEPS = 25, 4, 60
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize(("windows", "graphs"), [(1, True), (1, False), (2, True)])
+@pytest.mark.parametrize(
+    ("windows", "graphs", "share"), [(1, True, 0.0), (1, True, 0.5), (1, False, 0.0), (2, True, 0.0)]
+)
 def test_steps_learn_and_do_not_wait_for_the_device(
-    windows: int, graphs: bool, capfd: pytest.CaptureFixture[str]
+    windows: int, graphs: bool, share: float, capfd: pytest.CaptureFixture[str]
 ) -> None:
     world = make_world(128, 3000, 80, torch.device("cuda"))
     weights = LossWeights(track=0.1, lips=1.0, lids=1.0)
     settings = TrainingSettings(
-        frames=STEPS * BATCH, static_frames=12, batch=BATCH, motion_windows=windows, weights=weights, cuda_graphs=graphs
-    )
+        frames=STEPS * BATCH, static_frames=12, batch=BATCH, motion_windows=windows, weights=weights,
+        cuda_graphs=graphs, tracked_share=share,
+    )  # fmt: skip
     torch.manual_seed(0)
     grmn = make_network(MotionSettings(), [world.scene]).cuda()
     state = new_state(grmn, freeze_for_adaptation(grmn), [world.scene], settings)
@@ -71,7 +74,8 @@ def test_a_loss_that_is_not_finite_is_named_before_the_run_ends() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_replayed_steps_are_the_steps_launched_one_by_one() -> None:
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_replayed_steps_are_the_steps_launched_one_by_one(share: float) -> None:
     """Same losses to the accuracy of gsplat's atomics, over steps of both stages, and much the same on the CPU."""
 
     def losses(device: str, graphs: bool) -> list[dict[str, float]]:
@@ -84,8 +88,9 @@ def test_replayed_steps_are_the_steps_launched_one_by_one() -> None:
                 torch.nn.init.normal_(head.weight, std=0.05)
         weights = LossWeights(track=0.1, lips=1.0, lids=1.0)
         settings = TrainingSettings(
-            frames=160, static_frames=80, batch=4, motion_windows=1, weights=weights, cuda_graphs=graphs
-        )
+            frames=160, static_frames=80, batch=4, motion_windows=1, weights=weights, cuda_graphs=graphs,
+            tracked_share=share,
+        )  # fmt: skip
         grmn = grmn.to(device)
         state = new_state(grmn, freeze_for_adaptation(grmn), [scene], settings)
         train(world.head.to(device), state, settings, "gpu")
