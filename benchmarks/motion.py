@@ -172,6 +172,9 @@ def _train(
     steps: int, windows: int, seed: int,
 ) -> None:  # fmt: skip
     """Train as emotag/training/loop.py does, but for what needs a picture."""
+    if not weights:  # without AdaIN adaptation has nothing to train but splats
+        grmn.eval()
+        return
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(weights, eps=1e-15, betas=(0.9, 0.99), weight_decay=settings.weight_decay)
