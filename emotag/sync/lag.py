@@ -46,7 +46,7 @@ def measure(
     settings: SyncSettings,
     origin_frames: float = 0.0,  # the lag that counts as none
 ) -> Lag:
-    """Find a clip's lag. It is 0 unless sound and mouth agree (`correlation`), better so than unshifted (`gain`)."""
+    """Find a clip's lag. It is 0 unless sound and mouth agree (`correlation`), and far better than unshifted."""
     tried = _tried(settings)
     fit = np.array([agreement(predictor, speech, origin_frames + lag) for lag in tried])
     best = int(fit.argmax())
@@ -56,7 +56,8 @@ def measure(
     before, top, after = fit[best - 1 : best + 2]
     bend = before - 2 * top + after
     place = float(tried[best] + (STEP_FRAMES * 0.5 * (before - after) / bend if bend < 0 else 0.0)) / FPS
-    sure = top >= settings.correlation and top - unshifted >= settings.gain and abs(place) >= settings.least_s
+    wanted = max(settings.gain, settings.gain_per_s * abs(place))
+    sure = top >= settings.correlation and top - unshifted >= wanted and abs(place) >= settings.least_s
     return Lag(place if sure else 0.0, place, float(top), unshifted)
 
 

@@ -21,6 +21,9 @@ class SyncSettings(Settings):
     """Least correlation of the mouth's opening with what the sound says of it, at the best lag."""
     gain: float = Field(0.05, ge=0, le=2)
     """Least gain of that correlation over no lag."""
+    gain_per_s: float = Field(1.4, ge=0)
+    """Least gain for each second of the lag. A mouth's curve has forgotten itself after a tenth of a second, so a clip
+    that fits well both there and here fits by chance: five seconds hold few syllables."""
     components: int = Field(64, gt=0)
     """Principal components of the audio features that the regression reads."""
     rounds: int = Field(6, gt=0)

@@ -83,6 +83,8 @@ def test_a_gain_too_small_is_not_taken() -> None:
     found = measure(predictor, clip, SETTINGS)
     wary = SETTINGS.model_copy(update={"gain": found.correlation - found.unshifted + 0.01})
     assert found.seconds > 0 and measure(predictor, clip, wary).seconds == 0.0
+    far = SETTINGS.model_copy(update={"gain_per_s": (found.correlation - found.unshifted) / found.seconds + 0.1})
+    assert measure(predictor, clip, far).seconds == 0.0
     strict = SETTINGS.model_copy(update={"correlation": found.correlation + 0.01})
     assert measure(predictor, clip, strict).seconds == 0.0
 
