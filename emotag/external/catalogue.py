@@ -18,6 +18,7 @@ MODULES = (
     "emotag.perception.identity.engines",
     "emotag.perception.audio.engines",
     "emotag.perception.geometry.engines",
+    "emotag.sync.engines",
     "emotag.metrics.engines",
 )
 """Light modules that hold `ENGINES: tuple[Engine, ...]`, in the order of the DAG."""
