@@ -70,7 +70,7 @@ def solve(
     squares: np.ndarray,  # (D, D) Σ x xᵀ over frames, x = inputs
     products: np.ndarray,  # (D,) Σ x y, y = standardised opening
 ) -> np.ndarray:  # (D,)
-    """Give the regression whose sums these are."""
-    mean = np.trace(squares) / len(squares)
+    """Give the regression whose sums these are: zeros where nothing was heard."""
+    mean = np.trace(squares) / len(squares) or 1.0
     found: np.ndarray = np.linalg.solve(squares + RIDGE * mean * np.eye(len(squares)), products)
     return found

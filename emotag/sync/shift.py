@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 
+from emotag.sync.predictor import rows_at
 from emotag.tables import FPS
 from emotag.training.clip import ClipFeatures
 
@@ -16,8 +18,5 @@ def in_time(features: ClipFeatures, lag_s: float) -> ClipFeatures:
     if lag_s == 0.0:
         return features
     audio = features.audio
-    places = torch.arange(len(audio), device=audio.device, dtype=audio.dtype) + lag_s * FPS
-    places = places.clamp(0, len(audio) - 1)
-    before = places.long()
-    after = (before + 1).clamp_max(len(audio) - 1)
-    return replace(features, audio=torch.lerp(audio[before], audio[after], (places - before)[:, None]))
+    moved = rows_at(audio.cpu().numpy(), np.arange(len(audio)) + lag_s * FPS)
+    return replace(features, audio=torch.from_numpy(moved).to(audio))

@@ -101,6 +101,16 @@ def test_frames_without_a_face_say_nothing() -> None:
     assert (blind.seconds, blind.correlation) == (0.0, 0.0)
 
 
+def test_a_silent_corpus_has_no_lags() -> None:
+    people = corpus([0.0, 2.0])
+    for row in people:
+        row[0].audio[:] = 0.0
+    predictor, found = fit_together(people, SETTINGS)
+    assert [row[0].seconds for row in found] == [0.0, 0.0] and not predictor.weights.any()
+    people[0] = [speaker("heard", 1)]
+    assert fit_together(people, SETTINGS)[1][0][0].seconds == 0.0  # judged by one who is silent
+
+
 def test_one_person_alone_has_no_lag_but_teaches() -> None:
     predictor, found = fit_together([[speaker("p0", 0)]], SETTINGS)
     assert found == [[NO_LAG]]
